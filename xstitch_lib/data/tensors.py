@@ -1,0 +1,36 @@
+"""Data sets that live in memory: a batch is an index_select, nothing waits for Python."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+
+class TensorData(Dataset):
+    """Samples as a dict of tensors that share their first dimension.
+
+    Args:
+        tensors: name → (N, ...) tensor, for instance ``{"image": (N, 1, 28, 28), "article": (N,)}``.
+
+    Raises:
+        ValueError: if there is no tensor or their first dimensions differ.
+
+    ``data[3]`` is one sample, ``data[tensor_of_indices]`` and ``data[slice]`` are batches; both are dicts.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]):
+        lengths = {name: len(tensor) for name, tensor in tensors.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"every tensor of a data set needs one entry a sample; got lengths {lengths}")
+        self.tensors = dict(tensors)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.tensors.values())))
+
+    def __getitem__(self, index: int | slice | Tensor) -> dict[str, Tensor]:
+        return {name: tensor[index] for name, tensor in self.tensors.items()}
+
+    def to(self, device: torch.device | str) -> "TensorData":
+        """The same samples on another device."""
+        return TensorData({name: tensor.to(device) for name, tensor in self.tensors.items()})

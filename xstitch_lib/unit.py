@@ -1,0 +1,177 @@
+"""The cross-stitch unit: Eq. 1 forward, the corrected Eq. 2 and 3 backward.
+
+Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016, section 3.3.
+Shown and derived in the chapters "The cross-stitch unit" and "Deriving and verifying backpropagation".
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Mix the tasks' maps at every location: ``out[i] = sum over j of alpha[:, i, j] * maps[j]`` (Eq. 1).
+
+    Args:
+        alpha: (C or 1, T, T) weights; ``alpha[c, i, j]`` weighs task j's map in task i's output.
+            One channel means one set of weights for the whole map.
+        maps: T ≥ 2 floating-point maps (B, C, ...) of equal shape, dtype and device; any strides.
+
+    Returns:
+        T fresh maps, each of the shape and dtype of the inputs.
+
+    Raises:
+        ValueError: if the number of maps, their shapes, dtypes or devices do not fit.
+
+    Differentiable twice, in reverse mode; works under torch.compile, autocast and torch.func's grad,
+    vmap, jacrev. Under autocast a float32 alpha is cast to the maps' dtype and keeps a float32 gradient.
+
+    >>> a, b = torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]])
+    >>> cross_stitch(torch.tensor([[[0.9, 0.1], [0.5, 0.5]]]), [a, b])
+    (tensor([[1.9000, 3.8000]]), tensor([[ 5.5000, 11.0000]]))
+    """
+    _check(alpha, maps)
+    return CrossStitch.apply(False, alpha, *maps)
+
+
+class CrossStitchUnit(nn.Module):
+    """A learned linear mix of T tasks' maps, the paper's unit (section 3.3, Eq. 1).
+
+    Args:
+        tasks: T ≥ 2.
+        channels: C, one T×T matrix per channel; None, one matrix for the whole map (the paper's
+            choice for detection and attributes, where per-channel units were unstable).
+        alpha_same: starting alpha_S, in [0, 1]. alpha_D starts at ``(1 - alpha_same) / (T - 1)``, so every
+            row sums to 1 and the mix of equally large maps stays as large.
+
+    Attributes:
+        alpha: Parameter (channels or 1, T, T), unconstrained while training, no bias.
+
+    Shape:
+        a sequence of T maps (B, C, ...) → a tuple of T maps (B, C, ...); see `cross_stitch`.
+
+    Raises:
+        ValueError: for T < 2, channels < 1, or alpha_same outside [0, 1].
+
+    >>> unit = CrossStitchUnit(tasks=2, channels=96, alpha_same=0.9)
+    >>> seg, normals = unit([torch.randn(4, 96, 27, 27), torch.randn(4, 96, 27, 27)])
+    >>> unit.alpha.shape
+    torch.Size([96, 2, 2])
+    """
+
+    def __init__(self, tasks: int = 2, channels: int | None = None, alpha_same: float = 0.9):
+        super().__init__()
+        if tasks < 2:
+            raise ValueError(f"a cross-stitch unit joins at least 2 tasks; got tasks={tasks}")
+        if channels is not None and channels < 1:
+            raise ValueError(f"channels must be at least 1, or None for one unit for the whole map; got channels={channels}")
+        if not 0 <= alpha_same <= 1:
+            raise ValueError(f"alpha_same must lie in [0, 1], so that each row of alpha starts as a convex mix; got {alpha_same}")
+        self.tasks, self.channels, self.alpha_same = tasks, channels, alpha_same
+        self.alpha = nn.Parameter(torch.empty(channels or 1, tasks, tasks))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set alpha_S to ``alpha_same`` and share the rest of each row evenly among alpha_D."""
+        with torch.no_grad():
+            self.alpha.fill_((1 - self.alpha_same) / (self.tasks - 1))
+            self.alpha.diagonal(dim1=1, dim2=2).fill_(self.alpha_same)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return cross_stitch(self.alpha, maps)
+
+    def extra_repr(self) -> str:
+        return f"tasks={self.tasks}, channels={self.channels}, alpha_same={self.alpha_same:g}"
+
+
+class CrossStitch(torch.autograd.Function):
+    """Eq. 1 with its derivative written out; call it through `cross_stitch`."""
+
+    @staticmethod
+    def forward(rows: bool, alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
+        """Eq. 1: x~_i = sum over j of alpha_ij x_j, at every location."""
+        return _mix_rows(alpha, maps) if rows else _mix(alpha, maps)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx, *grads: Tensor):
+        alpha, *maps = ctx.saved_tensors
+        grad_alpha, grad_maps = None, [None] * len(maps)
+        if any(ctx.needs_input_grad[2:]):
+            # Eq. 2: dL/dx_j = sum over i of alpha_ij dL/dx~_i, which is Eq. 1 with alpha transposed
+            rows = torch.compiler.is_compiling() and all([x.is_contiguous() for x in maps])
+            grad_maps = CrossStitch.apply(rows, alpha.transpose(1, 2), *grads)
+        if ctx.needs_input_grad[1]:
+            # Eq. 3, corrected: dL/dalpha_ij = sum over batch and locations of dL/dx~_i x_j
+            grad_alpha = _correlate(alpha, grads, maps)
+        return None, grad_alpha, *grad_maps
+
+    @staticmethod
+    def vmap(info, in_dims, rows: bool, alpha: Tensor, *maps: Tensor):
+        """A batch of V units on C channels is one unit on V * C channels."""
+        maps = [_batched(x, dim, 1, info.batch_size) for x, dim in zip(maps, in_dims[2:], strict=True)]
+        channels = maps[0].shape[2]
+        alpha = _batched(alpha, in_dims[1], 0, info.batch_size).expand(-1, channels, -1, -1)
+        mixed = CrossStitch.apply(rows, alpha.flatten(0, 1), *[x.flatten(1, 2) for x in maps])
+        return tuple([y.unflatten(1, (info.batch_size, channels)) for y in mixed]), (1,) * len(maps)
+
+
+def _batched(tensor: Tensor, dim: int | None, to: int, size: int) -> Tensor:
+    if dim is None:
+        return tensor.unsqueeze(to).expand(*tensor.shape[:to], size, *tensor.shape[to:])
+    return tensor.movedim(dim, to)
+
+
+def _mix(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    weights = alpha.to(maps[0].dtype).view(1, -1, *[1] * (maps[0].ndim - 2), *alpha.shape[1:])
+    return _weighted_sums(weights, maps)
+
+
+def _mix_rows(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """`_mix` for the compiler: one row a map and channel, and a buffer made before `_correlate` is read.
+
+    Only then does TorchInductor merge both into one pass over memory, which is what a unit costs.
+    """
+    shape = maps[0].shape
+    rows = shape[0] * shape[1], math.prod(shape[2:])
+    weights = alpha.to(maps[0].dtype).expand(shape[0], shape[1], -1, -1).flatten(0, 1).unsqueeze(1)
+    mixed = _weighted_sums(weights, [x.reshape(rows) for x in maps])
+    return tuple([torch.ops.aten._unsafe_view(y.as_strided(shape, y.view(shape).stride()), shape) for y in mixed])
+
+
+def _weighted_sums(weights: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    sums = []
+    for i in range(len(maps)):
+        total = maps[0] * weights[..., i, 0]
+        for j in range(1, len(maps)):
+            total.addcmul_(maps[j], weights[..., i, j])  # in place: a unit's cost is memory traffic
+        sums.append(total)
+    return tuple(sums)
+
+
+def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor]) -> Tensor:
+    grads, maps = [[x.flatten(2) if x.ndim > 2 else x.unsqueeze(2) for x in xs] for xs in (grads, maps)]
+    sums = torch.stack([(g * x).sum(2, dtype=alpha.dtype) for g in grads for x in maps]).sum(1)
+    per_channel = sums.T.reshape(-1, len(maps), len(maps))
+    return per_channel if alpha.shape[0] > 1 else per_channel.sum(0, keepdim=True)
+
+
+def _check(alpha: Tensor, maps: Sequence[Tensor]) -> None:
+    tasks = alpha.shape[-1]
+    if len(maps) != tasks:
+        raise ValueError(f"this cross-stitch unit joins {tasks} tasks, so it needs {tasks} maps; got {len(maps)}")
+    first = maps[0]
+    for x in maps[1:]:
+        if (x.shape, x.dtype, x.device) != (first.shape, first.dtype, first.device):
+            found = "; ".join([f"{tuple(m.shape)} {m.dtype} on {m.device}" for m in maps])
+            raise ValueError(f"the tasks' maps must have one shape, dtype and device; got {found}")
+    if first.ndim < 2 or alpha.shape[0] not in (1, first.shape[1]):
+        expected = f"(B, {alpha.shape[0]}, ...)" if alpha.shape[0] > 1 else "(B, C, ...)"
+        raise ValueError(f"this cross-stitch unit needs maps of shape {expected}; got {tuple(first.shape)}")
+    if not first.is_floating_point():
+        raise ValueError(f"cross-stitch maps must be floating point; got {first.dtype}: call .float() on them")
