@@ -66,9 +66,9 @@ class CrossStitchUnit(nn.Module):
         if tasks < 2:
             raise ValueError(f"a cross-stitch unit joins at least 2 tasks; got tasks={tasks}")
         if channels is not None and channels < 1:
-            raise ValueError(f"channels must be at least 1, or None for one unit for the whole map; got channels={channels}")
+            raise ValueError(f"channels must be at least 1, or None for one matrix for the whole map; got {channels}")
         if not 0 <= alpha_same <= 1:
-            raise ValueError(f"alpha_same must lie in [0, 1], so that each row of alpha starts as a convex mix; got {alpha_same}")
+            raise ValueError(f"alpha_same must lie in [0, 1] so that alpha starts as a convex mix; got {alpha_same}")
         self.tasks, self.channels, self.alpha_same = tasks, channels, alpha_same
         self.alpha = nn.Parameter(torch.empty(channels or 1, tasks, tasks))
         self.reset_parameters()

@@ -1,0 +1,6 @@
+"""Data sets whose items are dicts of tensors."""
+
+from xstitch_lib.data.fashion_mnist import FashionMNIST
+from xstitch_lib.data.tensors import TensorData
+
+__all__ = ["FashionMNIST", "TensorData"]

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+IGNORE = -1  # the label of a sample or pixel whose class is unknown
+
 
 class TensorData(Dataset):
     """Samples as a dict of tensors that share their first dimension.

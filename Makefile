@@ -1,0 +1,49 @@
+# Two commands do everything: `make book` and `make test`. `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+# the copy that `make test` runs and builds; nbmake passes over folders named _build
+CHECKED := .checked
+UV = $(shell command -v uv || echo $(BIN)/uv)
+.DEFAULT_GOAL := help
+.PHONY: help book test bench quick lint constraints clean
+.PRECIOUS: .venv/.%
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+book: .venv/.book ## set up, run the chapters at small scale, build the site
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "Open _build/html/index.html"
+
+test: .venv/.test ## set up, quick tests, every chapter once, the built site in a browser
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/pytest --ignore=tests/test_book.py xstitch_lib tests
+	rm -rf $(CHECKED) && mkdir -p $(CHECKED)
+	cp -r _config.yml _toc.yml book xstitch_lib $(CHECKED)
+	$(BIN)/pytest --nbmake --overwrite --nbmake-timeout=300 --verbose --durations=0 $(CHECKED)/book/*.ipynb
+	XSTITCH_EXECUTE=off $(BIN)/jupyter-book build $(CHECKED) -W -n --keep-going
+	$(BIN)/pytest --verbose tests/test_book.py
+
+quick: .venv/.test ## the quick tests alone
+	$(BIN)/pytest --ignore=tests/test_book.py xstitch_lib tests
+
+bench: .venv/.test ## speed, as ratios measured side by side; leave the machine alone meanwhile
+	$(BIN)/python benchmarks/bench_unit.py
+
+lint: .venv/.test ## format and check the code and the notebooks
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+constraints: .venv/.test ## renew constraints.txt: the newest versions that fit, versions only
+	$(UV) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--extra test pyproject.toml --output-file constraints.txt
+
+clean: ## remove everything that was built
+	rm -rf .venv _build $(CHECKED)
+
+.venv/.%: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + ": make PYTHON=python3.11 ...")'
+	@echo "Setting up .venv with the extra '$*' (torch is large: a few minutes on a slow line)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv > /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,90 @@
+"""Stop anywhere, go on as if nothing had happened; refuse what does not fit."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from training_runs import (
+    TASKS,
+    Noise,
+    Unstitched,
+    assert_same,
+    assert_same_history,
+    long_run,
+    samples,
+    stitched,
+    train,
+    weights,
+)
+
+from xstitch_lib.optim import cosine
+from xstitch_lib.tasks import Classification
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("stop_at", [2, 4, 9])
+def test_interrupted_run_resumes_to_the_same_weights(optimizer, stop_at, tmp_path):
+    options = {"optimizer": optimizer, "schedule": cosine, "checkpoint_every": 3, "log_every": 2, "clip": 1.0}
+    straight = stitched(dropout=0.5)
+    expected = train(straight, augment=Noise(), **options)
+    path = tmp_path / "new folder" / "run.ckpt"
+    assert interrupted(stitched(dropout=0.5), augment=Noise(stop_at), resume=path, **options)
+    net = stitched(seed=9, dropout=0.5) if path.exists() else stitched(dropout=0.5)
+    history = train(net, augment=Noise(), resume=path, **options)
+    assert_same(weights(net), weights(straight))
+    assert_same_history(history, expected)
+    again = stitched(seed=8, dropout=0.5)  # a finished run only loads
+    assert_same_history(train(again, augment=Noise(stop_at=1), resume=path, **options), expected)
+    assert_same(weights(again), weights(straight))
+    assert [file.name for file in path.parent.iterdir()] == ["run.ckpt"]
+
+
+def test_killed_run_resumes_to_the_same_weights(tmp_path):
+    path = tmp_path / "run.ckpt"
+    victim = subprocess.Popen([sys.executable, training_runs.__file__, "be_killed", str(tmp_path)])
+    try:
+        until = time.monotonic() + 120
+        while not path.exists():
+            assert victim.poll() is None and time.monotonic() < until
+            time.sleep(0.01)
+    finally:
+        victim.kill()
+    assert victim.wait() == -9
+    assert 0 < torch.load(path, weights_only=True)["step"] < 60
+    net, history = long_run(path)
+    straight, expected = long_run()
+    assert_same(weights(net), weights(straight))
+    assert_same_history(history, expected)
+
+
+def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
+    path = tmp_path / "run.ckpt"
+    train(stitched(), resume=path)
+
+    def refused(words, net=None, **options):
+        with pytest.raises(ValueError, match=words):
+            train(net or stitched(), resume=path, **options)
+
+    refused(r"run.ckpt belongs to another run \(steps was 12, is 13\): repeat that run's call", steps=13)
+    refused("lr was 0.05, is 0.1", lr=0.1)
+    refused("seed was 0, is 1", seed=1)
+    refused("schedule was", schedule=cosine)
+    refused("augment was None, is Noise", augment=Noise())
+    refused("data image was", data=samples(seed=1))
+    refused(r"parameter towers.a.fc1.0.weight was \(8, 6\), is None", Unstitched().towers)
+    refused("task b was Classification", tasks={"a": TASKS["a"], "b": Classification("a", 3)})
+
+
+def test_damaged_and_foreign_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "run.ckpt"
+    train(stitched(), resume=path)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    torch.save({"state_dict": {}}, path)
+    for content in (b"", b"text", whole[:-1], whole[:middle], flipped, path.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"run.ckpt cannot be read as a checkpoint of fit: delete it"):
+            train(stitched(), resume=path)

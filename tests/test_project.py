@@ -1,0 +1,78 @@
+"""The files around the library agree with each other."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+
+
+def test_environment_yml_lists_what_pyproject_lists():
+    extras = PROJECT["optional-dependencies"]
+    ours = {p for p in PROJECT["dependencies"] + extras["book"] + extras["full"] + extras["test"] if "[" not in p}
+    python, _, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    theirs = {p for p in pip["pip"] if not p.startswith("--")}
+    assert theirs == ours
+    assert python == "python" + PROJECT["requires-python"]
+
+
+def test_constraints_name_versions_and_no_addresses():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+( ;.*)?", line) for line in lines), lines
+
+
+def test_constraints_pin_every_direct_dependency():
+    pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    wanted = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+    names = {re.match(r"[A-Za-z0-9_-]+", w)[0] for w in wanted if "[" not in w}
+    assert names <= pinned
+
+
+@pytest.mark.parametrize("module", ["xstitch_lib", "xstitch_lib.unit", "xstitch_lib.data"])
+def test_training_path_imports_without_the_books_packages(module):
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys(['matplotlib', 'seaborn', 'ipywidgets', 'IPython', 'pooch'])); "
+        f"import {module}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+class TestNotebook:
+    def cells(self, path, kind):
+        return [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == kind]
+
+    def test_is_stored_without_outputs(self, path):
+        assert not any(c["outputs"] or c["execution_count"] for c in self.cells(path, "code"))
+
+    def test_every_figure_has_a_caption_and_alt_text(self, path):
+        for cell in self.cells(path, "code"):
+            code = "".join(cell["source"])
+            if re.search(r"^(plots\.(?!use_style)\w+\(|UnitPlayground\()", code, flags=re.M):
+                shown = cell["metadata"].get("mystnb", {})
+                assert shown.get("image", {}).get("alt") and shown.get("figure", {}).get("caption"), code
+
+    def test_imports_the_library_first_and_installs_it_only_where_it_is_missing(self, path):
+        first = "".join(self.cells(path, "code")[0]["source"])
+        assert re.search(r"^try:\n    import xstitch_lib as xs\nexcept ModuleNotFoundError:\n    %pip", first, re.M)
+
+    def test_opens_with_a_question_and_ends_in_a_summary_and_exercises(self, path):
+        prose = "\n".join("".join(c["source"]) for c in self.cells(path, "markdown"))
+        assert re.match(r"# .+\n\n\*\*.+\*\*", prose)
+        assert "## Summary" in prose and "## Exercises" in prose.split("## Summary")[1]
+        solutions = [c for c in self.cells(path, "code") if "solution" in str(c["metadata"])]
+        assert len(solutions) >= 3 and all("hide-cell" in c["metadata"]["tags"] for c in solutions)
+
+    def test_no_measured_number_is_typed_into_the_prose(self, path):
+        for cell in self.cells(path, "markdown"):
+            text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`", "", "".join(cell["source"]), flags=re.S)
+            assert not re.search(r"\d(\.\d+)? ?%|\d\.\d{2,}", text), text

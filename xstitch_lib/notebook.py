@@ -1,0 +1,32 @@
+"""What a chapter needs besides the subject: library code shown as it is, numbers handed to the prose."""
+
+import inspect
+import textwrap
+
+from IPython.display import Markdown, display
+
+
+def show_source(*objects: object) -> None:
+    """Show the source of functions, methods or classes, read from the library itself."""
+    code = "\n\n".join(textwrap.dedent(inspect.getsource(o)).rstrip() for o in objects)
+    display(Markdown(f"```python\n{code}\n```"))
+
+
+def glue(name: str, text: str) -> None:
+    """Give ``text`` to the prose, where ``{glue:text}`name` `` shows it; outside the book, print it."""
+    try:
+        from myst_nb import glue as book_glue
+    except ModuleNotFoundError:  # Colab, a plain Jupyter
+        print(f"{name}: {text}")
+    else:
+        book_glue(name, _Plain(text), display=False)
+
+
+class _Plain:
+    """A string that IPython shows without quotes."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
