@@ -11,6 +11,11 @@ UV = $(shell command -v uv || echo $(BIN)/uv)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# glibc gives large tensors back to the system after every step and faults them in again; keeping them makes
+# a training step on a CPU a fifth faster
+book test: export MALLOC_MMAP_THRESHOLD_ = 1073741824
+book test: export MALLOC_TRIM_THRESHOLD_ = 2147483647
+
 book: .venv/.book ## set up, run the chapters at small scale, build the site
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "Open _build/html/index.html"

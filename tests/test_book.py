@@ -84,6 +84,7 @@ def test_page_asks_the_network_for_nothing_and_reports_no_error(visit, path, the
 def test_page_does_not_scroll_sideways(visit, path, theme, width):
     page = visit(path, theme)
     page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(400)  # the side bar slides
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=SCREENSHOTS / f"{path.stem}_{theme}_{width}.png", full_page=True)
 

@@ -6,12 +6,14 @@ import time
 
 import pytest
 import torch
+import training_runs
 from training_runs import (
     TASKS,
     Noise,
     Unstitched,
     assert_same,
     assert_same_history,
+    interrupted,
     long_run,
     samples,
     stitched,

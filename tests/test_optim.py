@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-from training_runs import Noise, stitched, train
+from training_runs import Noise, interrupted, stitched, train
 
 from xstitch_lib.optim import constant, cosine, milestones, parameter_groups, warmup
 from xstitch_lib.unit import CrossStitchUnit

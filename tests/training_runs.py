@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from accelerate import PartialState
 from torch import nn
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
@@ -115,6 +116,7 @@ def be_killed(folder):
 
 def be_one_of_two(folder):
     net, history = shared_run()
+    assert PartialState().num_processes == 2
     if os.environ["RANK"] == "0":
         torch.save((weights(net), history.table["value"].tolist()), folder / "two.pt")
     options = {"resume": folder / "run.ckpt", "checkpoint_every": 5}

@@ -30,3 +30,8 @@ class _Plain:
 
     def __repr__(self) -> str:
         return self.text
+
+
+def show_table(frame, index: bool = False) -> None:
+    """Show a DataFrame as a Markdown table, which follows the page's theme."""
+    display(Markdown(frame.to_markdown(index=index, disable_numparse=True)))

@@ -4,7 +4,7 @@ The built site replaces the exact colours of `COLOURS` by the page's own (book/_
 so use these and no others for lines, text and areas.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
+
+from xstitch_lib.statistics import Difference
 
 # Okabe and Ito's palette, told apart with every common form of colour blindness
 COLOURS = {
@@ -199,4 +201,76 @@ def training_paths(paths: dict[str, Sequence[float]], ylabel: str) -> Figure:
     ax.set(yscale="log", xlabel="step", ylabel=ylabel)
     ax.legend(title="Eq. 3")
     figure.tight_layout()
+    return figure
+
+
+def stitched_network(layout: dict[str, list[tuple[str, bool]]]) -> Figure:
+    """The paper's figure 4 for a real network: its towers' layers, and where units cross.
+
+    Args:
+        layout: task → [(layer, whether a unit stands after it)], as a stitched network's ``layout()`` gives.
+    """
+    width, step, rise, gap = 0.62, 0.78, 1.15, 0.5
+    tasks = list(layout)
+    units = [stitched for _, stitched in layout[tasks[0]]]
+    x, places = 0.5, []
+    for stitched in units:
+        places.append(x)
+        x += step + (gap if stitched else 0)
+    figure, ax = _canvas(x - step + width / 2 + 0.25, rise * (len(tasks) - 1) + 1.25)
+    y = {task: rise * (len(tasks) - 1 - i) + 0.5 for i, task in enumerate(tasks)}
+    for i, task in enumerate(tasks):
+        ax.text(places[0] - width / 2, y[task] + 0.42, task, color=TASKS[i], fontsize=10, weight="bold")
+        for k, (layer, stitched) in enumerate(layout[task]):
+            corner = (places[k] - width / 2, y[task] - 0.2)
+            ax.add_patch(plt.Rectangle(corner, width, 0.4, fc=COLOURS["paper"], ec=TASKS[i], lw=1.4, zorder=2))
+            ax.text(places[k], y[task], layer, ha="center", va="center", fontsize=7.5, color=TASKS[i], zorder=3)
+            if k + 1 == len(places):
+                break
+            start, end = places[k] + width / 2, places[k + 1] - width / 2
+            for other in tasks if stitched else [task]:
+                same = other == task
+                style = {"lw": 1.6 if same else 1.2, "ls": "-" if same else (0, (4, 2)), "zorder": 1}
+                ax.plot([start, end], [y[task], y[other]], color=TASKS[i], **style)
+    ax.set(xlim=(0, figure.get_figwidth()), ylim=(0, figure.get_figheight()), aspect="equal")
+    return figure
+
+
+def paired_differences(
+    values: Mapping[str, Sequence[float]], summaries: Mapping[str, Difference], unit: str, claim: float | None = None
+) -> Figure:
+    """One row a comparison: every seed's difference as a dot, their mean with its 95 % interval.
+
+    Args:
+        values: comparison → one difference a seed.
+        summaries: comparison → its mean and interval, as `statistics.paired_difference` gives.
+        unit: what the differences are measured in.
+        claim: where to draw a dashed line, if anywhere.
+    """
+    figure, ax = plt.subplots(figsize=(6.4, 0.62 * len(values) + 1.1))
+    for row, (name, seeds) in enumerate(values.items()):
+        mean, low, high, _ = summaries[name]
+        ax.plot(seeds, [row + 0.18] * len(seeds), "o", ms=4, color=COLOURS["muted"], alpha=0.8)
+        ax.errorbar(mean, row - 0.1, xerr=[[mean - low], [high - mean]], fmt="D", ms=6, capsize=4, color=TASKS[0], lw=2)
+    ax.axvline(0, color=COLOURS["ink"], lw=1)
+    if claim is not None:
+        ax.axvline(claim, color=COLOURS["b"], lw=1.4, ls=(0, (4, 3)))
+    ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=unit, ylim=(len(values) - 0.5, -0.5))
+    figure.tight_layout()
+    return figure
+
+
+def sorted_alphas(alphas: Mapping[str, np.ndarray], tasks: Sequence[str]) -> Figure:
+    """Sorted alpha_S and alpha_D of several layers' units, (C, 2, 2) each, one panel a layer (the paper's table 4)."""
+    figure, axes = plt.subplots(1, len(alphas), figsize=(2.4 * len(alphas) + 0.6, 2.9), sharey=True, squeeze=False)
+    for ax, (layer, alpha) in zip(axes[0], alphas.items(), strict=True):
+        for i, task in enumerate(tasks):
+            for j, name in [(i, r"$\alpha_S$"), (1 - i, r"$\alpha_D$")]:
+                quantiles = np.linspace(0, 1, len(alpha))
+                line = "-" if i == j else (0, (4, 2))
+                ax.plot(quantiles, np.sort(alpha[:, i, j]), color=TASKS[i], ls=line, lw=1.8, label=f"{task} {name}")
+        ax.set(title=layer, xlabel="share of channels", xticks=[0, 0.5, 1])
+    axes[0, 0].set_ylabel("weight")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2 * len(tasks), fontsize=9)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
     return figure

@@ -4,7 +4,9 @@
 def mend(app, pagename, templatename, context, doctree):
     # docutils calls the bibliography a list, but gives its entries another role
     body = context.get("body", "")
-    context["body"] = body.replace('role="list" class="citation-list"', 'class="citation-list"')
+    context["body"] = body.replace(
+        'role="list" class="citation-list"', 'class="citation-list"'
+    )
 
 
 def setup(app):

@@ -1,4 +1,4 @@
-"""A site that asks the network for nothing: MathJax from a package, no thebe, no widgets."""
+"""A site that asks the network for nothing: a local MathJax, no thebe, no widgets."""
 
 import importlib.util
 from pathlib import Path
@@ -20,11 +20,13 @@ def copy_mathjax(app, exception):
 
 
 def drop_scripts(app, pagename, templatename, context, doctree):
-    """Jupyter Book 1 puts thebe's address on every page, and the state of live widgets."""
+    """Jupyter Book 1 puts thebe's address on every page, and live widgets' state."""
 
     def unwanted(script) -> bool:
         attributes = str(getattr(script, "attributes", ""))
-        return "thebe" in f"{script} {attributes}".lower() or "widget-state" in attributes
+        return (
+            "thebe" in f"{script} {attributes}".lower() or "widget-state" in attributes
+        )
 
     context["script_files"] = [s for s in context["script_files"] if not unwanted(s)]
 

@@ -1,0 +1,164 @@
+"""fit: the loop, missing labels, bad losses, several processes."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import training_runs
+from torch import nn
+from torch.nn import functional as F
+from training_runs import TASKS, Noise, Unstitched, assert_same, samples, shared_run, stitched, towers, train, weights
+
+from xstitch_lib.data.tensors import IGNORE, TensorData
+from xstitch_lib.evaluation import evaluate
+from xstitch_lib.networks import stitch
+from xstitch_lib.optim import cosine
+
+
+def test_fit_is_the_loop_one_would_write():
+    net, twin, data = stitched(), stitched(), samples(missing=0.3)
+    train(net, data, unit_lr_scale=10, weight_decay=0.01, clip=0.5, schedule=cosine, loss_weights={"b": 0.3}, seed=4)
+
+    alphas = list(twin.units.parameters())
+    others = list(twin.towers.parameters())
+    sgd = torch.optim.SGD([{"params": others, "weight_decay": 0.01}, {"params": alphas}], lr=1, momentum=0.9)
+    order = torch.Generator().manual_seed(4)
+    for step in range(12):
+        if step % 2 == 0:
+            permutation = torch.randperm(40, generator=order)
+        batch = data[permutation[16 * (step % 2) :][:16]]
+        sgd.param_groups[0]["lr"] = 0.05 * cosine(step / 12)
+        sgd.param_groups[1]["lr"] = 10 * sgd.param_groups[0]["lr"]
+        out = twin(batch["image"])
+        a, b = [F.cross_entropy(out[name], batch[name], ignore_index=IGNORE) for name in "ab"]
+        sgd.zero_grad()
+        (a + 0.3 * b).backward()
+        nn.utils.clip_grad_norm_(twin.parameters(), 0.5)
+        sgd.step()
+    torch.testing.assert_close(weights(net), weights(twin), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_training_learns_both_tasks(optimizer):
+    net, data = stitched(), samples(200)
+    before = evaluate(net, TASKS, data)
+    train(net, data, steps=150, lr=0.01, optimizer=optimizer, unit_lr_scale=10)
+    after = evaluate(net, TASKS, data)
+    assert all([after[name]["accuracy"] > max(90, before[name]["accuracy"]) for name in TASKS])
+
+
+def test_networks_without_units_and_bare_outputs_train_too():
+    pair, single = Unstitched(), towers()["a"]
+    history = train(pair)
+    assert history.alphas == {}
+    train(single, tasks={"a": TASKS["a"]})
+    # the first task's tower does not notice the second one
+    torch.testing.assert_close(weights(pair.towers["a"]), weights(single), rtol=1e-5, atol=1e-6)
+
+
+def test_seed_is_all_the_randomness_and_the_callers_stays_untouched():
+    runs = []
+    for seed in (1, 1, 2):
+        net = stitched(dropout=0.5)
+        torch.manual_seed(len(runs))
+        before = torch.get_rng_state()
+        train(net, seed=seed, augment=Noise())
+        assert torch.equal(torch.get_rng_state(), before)
+        runs.append(weights(net))
+    assert_same(runs[0], runs[1])
+    assert not torch.equal(runs[0]["units.fc1.alpha"], runs[2]["units.fc1.alpha"])
+
+
+def test_bf16_and_channels_last_change_little():
+    data = samples(64)
+    images = TensorData({**data.tensors, "image": data.tensors["image"].view(-1, 1, 2, 3).expand(-1, 3, -1, -1)})
+    losses = []
+    for options in ({}, {"precision": "bf16", "channels_last": True}):
+        torch.manual_seed(0)
+        nets = {t: nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(24, TASKS[t].outputs)) for t in TASKS}
+        net = stitch(nets, after=["0"], example=(2, 3, 2, 3))
+        losses.append(train(net, images, **options).table["value"].iloc[-1])
+        assert all([p.dtype == torch.float32 for p in net.parameters()])
+    assert net.towers["a"][0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_a_batch_without_labels_for_a_task_trains_the_others():
+    net, data = Unstitched(), samples()
+    data.tensors["b"][:] = IGNORE
+    before = weights(net)
+    history = train(net, data, weight_decay=0)
+    assert_same({k: v for k, v in weights(net).items() if ".b." in k}, {k: v for k, v in before.items() if ".b." in k})
+    assert not torch.equal(net.towers["a"].fc2.weight, before["towers.a.fc2.weight"])
+    assert set(history.table["task"]) == {"a"}
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change(bad):
+    class Spoil(Noise):
+        def __call__(self, batch):
+            self.calls += 1
+            self.before = weights(net)
+            if self.calls == 5:
+                batch["image"] = torch.full_like(batch["image"], bad)
+            return batch
+
+    net, spoil = stitched(), Spoil()
+    promise = r"at step 5 the loss of 'a' is nan and of 'b' is nan, with learning rates weights 0.05, alphas 0.5"
+    with pytest.raises(FloatingPointError, match=promise):
+        train(net, unit_lr_scale=10, augment=spoil)
+    assert_same(weights(net), spoil.before)
+    assert all([p.isfinite().all() for p in net.parameters()])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"steps": 0}, "steps=0"),
+        ({"optimizer": "lion"}, "optimizer='lion'"),
+        ({"precision": "fp16"}, "precision='fp16'"),
+        ({"log_every": 0}, "log_every=0"),
+        ({"tasks": {}}, r"tasks=\[\]"),
+        ({"tasks": {**TASKS, "c": TASKS["a"]}}, r"an output for each of \['a', 'b', 'c'\]; got \['a', 'b'\]"),
+        ({"data": TensorData({"picture": torch.zeros(3, 6)})}, r"an \"image\"; got 3 samples with \['picture'\]"),
+        ({"loss_weights": {"c": 2.0}}, r"loss_weights=\['c'\]"),
+        ({"batch_size": 0}, "a batch of 0 samples"),
+    ],
+)
+def test_wrong_calls_are_named(options, words):
+    with pytest.raises(ValueError, match=words):
+        train(stitched(), **options)
+
+
+def test_history_holds_curves_and_alphas_from_first_to_last_step():
+    net = stitched()
+    start = net.units["fc1"].alpha.detach().clone()
+    history = train(net, steps=25, log_every=10, snapshots=11, validation=samples(seed=1))
+    assert list(history.table.columns) == ["step", "task", "metric", "value"]
+    losses = history.table.query("metric == 'loss' and task == 'b'")
+    assert losses["step"].tolist() == [10, 20, 25]
+    assert history.alpha_steps == [0, 2, 5, 8, 10, 12, 15, 18, 20, 22, 25]
+    assert history.table.query("metric == 'accuracy' and task == 'a'")["step"].tolist() == history.alpha_steps
+    assert history.alphas["fc1"].shape == (11, 8, 2, 2)
+    assert np.array_equal(history.alphas["fc1"][0], start)
+    assert np.array_equal(history.alphas["fc1"][-1], net.units["fc1"].alpha.detach())
+
+
+def test_two_processes_give_the_result_of_one(tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    script = [training_runs.__file__, "be_one_of_two", str(tmp_path)]
+    subprocess.run([*command, *script], check=True, timeout=240, env=environment)
+    one, history = shared_run()
+    two, table = torch.load(tmp_path / "two.pt", weights_only=True)
+    torch.testing.assert_close(two, weights(one), rtol=1e-5, atol=1e-6)
+    assert table == pytest.approx(history.table["value"].tolist(), rel=1e-5)
+    assert all([(tmp_path / f"resumed by {rank}").exists() for rank in range(2)])
+
+
+def test_training_needs_nothing_that_draws():
+    block = "import sys; sys.modules.update(dict.fromkeys(['matplotlib', 'seaborn', 'ipywidgets', 'IPython']))"
+    subprocess.run([sys.executable, "-c", f"{block}; import xstitch_lib.training"], check=True)

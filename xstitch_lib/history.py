@@ -1,0 +1,74 @@
+"""What a training run leaves behind: loss curves and the alphas on their way."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+
+class History:
+    """Loss and metric curves of a run, and its units' alphas at evenly spaced steps.
+
+    Attributes:
+        table: tidy DataFrame with the columns step, task, metric, value. ``metric`` is "loss", the mean over
+            all labelled samples since the row before, or a metric of `evaluate` on the validation data.
+        alphas: layer → (S, C or 1, T, T) float32 array. Dense units are left out: theirs are as large as towers.
+        alpha_steps: the S steps these were taken at, from 0 to the last.
+
+    A step counts what has been done: step 0 is before training.
+
+    >>> history = History(["seg"])
+    >>> history.add_losses(totals=[6.0], counts=[4])
+    >>> history.close_interval(step=10)
+    {'seg': 1.5}
+    >>> history.table
+       step task metric  value
+    0    10  seg   loss    1.5
+    """
+
+    def __init__(self, tasks: Sequence[str]):
+        self.alpha_steps: list[int] = []
+        self._tasks, self._rows, self._alphas = list(tasks), [], {}
+        self._sums = [[0.0, 0.0] for _ in self._tasks]  # loss and labels since the last row
+
+    @property
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame(self._rows, columns=["step", "task", "metric", "value"])
+
+    @property
+    def alphas(self) -> dict[str, np.ndarray]:
+        return {layer: torch.stack(shots).numpy() for layer, shots in self._alphas.items()}
+
+    def add_losses(self, totals: Sequence[float], counts: Sequence[float]) -> None:
+        """Count one step: each task's summed loss, and how many labels the sum is over."""
+        for sums, total, count in zip(self._sums, totals, counts, strict=True):
+            sums[0] += total
+            sums[1] += count
+
+    def close_interval(self, step: int) -> dict[str, float]:
+        """Write, and return, the mean loss of every task that had a label since the last call."""
+        means = {name: total / count for name, (total, count) in zip(self._tasks, self._sums, strict=True) if count}
+        self._rows += [(step, name, "loss", mean) for name, mean in means.items()]
+        self._sums = [[0.0, 0.0] for _ in self._tasks]
+        return means
+
+    def add_metrics(self, step: int, results: Mapping[str, Mapping[str, float]]) -> None:
+        """Write what `evaluate` found."""
+        self._rows += [(step, task, metric, value) for task, row in results.items() for metric, value in row.items()]
+
+    def add_alphas(self, step: int, units: Mapping[str, nn.Module]) -> None:
+        """Keep a copy of every unit's alpha."""
+        self.alpha_steps.append(step)
+        for layer, unit in units.items():
+            if unit.alpha.ndim == 3:
+                self._alphas.setdefault(layer, []).append(unit.alpha.detach().to("cpu", torch.float32, copy=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self._rows, "sums": self._sums, "alpha_steps": self.alpha_steps, "alphas": self._alphas}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._rows, self._sums, self._alphas = state["rows"], state["sums"], state["alphas"]
+        self.alpha_steps = state["alpha_steps"]

@@ -1,0 +1,10 @@
+"""Networks for several tasks: towers, and the ways the paper joins them."""
+
+from xstitch_lib.networks import towers
+from xstitch_lib.networks.cost import Cost, cost
+from xstitch_lib.networks.dense import DenseUnit
+from xstitch_lib.networks.ensemble import Ensemble, ensemble
+from xstitch_lib.networks.split import Split, split
+from xstitch_lib.networks.stitched import Stitched, stitch
+
+__all__ = ["Cost", "DenseUnit", "Ensemble", "Split", "Stitched", "cost", "ensemble", "split", "stitch", "towers"]

@@ -1,0 +1,57 @@
+"""What a network costs: weights, and multiplications for one sample."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Size, Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from xstitch_lib.networks.dense import DenseUnit
+from xstitch_lib.networks.probe import batch_for, untouched
+from xstitch_lib.unit import CrossStitchUnit
+
+
+class Cost(NamedTuple):
+    """See `cost`."""
+
+    parameters: int
+    multiplies: int
+    alphas: int
+
+
+def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
+    """Count a network's weights and what one sample's forward pass multiplies.
+
+    Args:
+        net: any network; of stitched ones the units are counted too.
+        example: one batch (B, ...), or its shape; run once, in eval mode, and nothing of ``net`` changes.
+
+    Returns:
+        parameters: all weights, the alphas included.
+        multiplies: multiply-adds of one sample in convolutions, matrix products and units (T² for each value of
+            one map); additions, batch norm, activations and pooling are left out, as is usual.
+        alphas: the units' weights.
+
+    >>> cost(nn.Linear(20, 5), example=(2, 20))
+    Cost(parameters=105, multiplies=100, alphas=0)
+    """
+    batch = batch_for(net, example)
+    in_units: list[int] = []
+
+    def count(unit: CrossStitchUnit, args: Any, mixed: Sequence[Tensor]) -> None:
+        in_units.append(unit.tasks**2 * mixed[0].numel())
+
+    units = [module for module in net.modules() if isinstance(module, CrossStitchUnit | DenseUnit)]
+    hooks = [unit.register_forward_hook(count) for unit in units if isinstance(unit, CrossStitchUnit)]
+    try:
+        with torch.no_grad(), untouched(net), FlopCounterMode(display=False) as counter:
+            net(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Cost(
+        parameters=sum([parameter.numel() for parameter in net.parameters()]),
+        multiplies=(counter.get_total_flops() // 2 + sum(in_units)) // len(batch),
+        alphas=sum([unit.alpha.numel() for unit in units]),
+    )

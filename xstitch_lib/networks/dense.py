@@ -1,0 +1,58 @@
+"""The TensorFlow re-implementation's unit: one matrix over everything the towers say at a layer.
+
+Not the paper's unit; it is here to be compared with (erratum 10).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class DenseUnit(nn.Module):
+    """Mix every value of every task's map with every other: ``[y_A; y_B] = alpha [x_A; x_B]``, maps flattened.
+
+    Args:
+        sizes: D of each task, the number of values in one sample's map; T ≥ 2 of them.
+
+    Attributes:
+        alpha: Parameter (sum of D, sum of D), the identity at the start: nothing is shared. Two 28×28 maps of
+            16 channels already make 630 million weights.
+
+    Shape:
+        a sequence of T maps (B, ...) with D values a sample → a list of T maps of the same shapes.
+
+    Raises:
+        ValueError: for fewer than 2 sizes, or maps of other sizes.
+
+    >>> unit = DenseUnit([8, 12])
+    >>> a, b = unit([torch.randn(5, 2, 2, 2), torch.randn(5, 3, 2, 2)])
+    >>> b.shape, unit.alpha.shape
+    (torch.Size([5, 3, 2, 2]), torch.Size([20, 20]))
+    """
+
+    def __init__(self, sizes: Sequence[int]):
+        super().__init__()
+        if len(sizes) < 2:
+            raise ValueError(f"a dense unit joins at least 2 tasks; got sizes={list(sizes)}")
+        self.sizes = list(sizes)
+        self.alpha = nn.Parameter(torch.empty(sum(sizes), sum(sizes)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set alpha to the identity."""
+        nn.init.eye_(self.alpha)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        flat = [x.flatten(1) for x in maps]
+        if [x.shape[1] for x in flat] != self.sizes:
+            found = [tuple(x.shape) for x in maps]
+            raise ValueError(f"this dense unit needs maps with {self.sizes} values a sample; got {found}")
+        everything = torch.cat(flat, 1)
+        # one product a task, not one split afterwards: an in-place ReLU may follow, which views of one tensor forbid
+        rows = self.alpha.split(self.sizes)
+        return [F.linear(everything, row).unflatten(1, x.shape[1:]) for row, x in zip(rows, maps, strict=True)]
+
+    def extra_repr(self) -> str:
+        return f"sizes={self.sizes}"

@@ -1,0 +1,34 @@
+"""Run a network once without leaving a trace on it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def untouched(net: nn.Module, training: bool = False) -> Iterator[None]:
+    """Within the block ``net`` is in eval (or training) mode; after it, every flag and torch's RNGs are as before."""
+    flags = {module: module.training for module in net.modules()}
+    devices = {parameter.device for parameter in net.parameters() if parameter.is_cuda}
+    with torch.random.fork_rng(devices):
+        try:
+            net.train(training)
+            yield
+        finally:
+            for module, flag in flags.items():
+                module.training = flag
+
+
+def batch_for(net: nn.Module, example: Any) -> Any:
+    """``example`` itself, or zeros where it is a shape, on the device and in the dtype of ``net``'s weights.
+
+    >>> batch_for(nn.Linear(3, 1).double(), (4, 3)).dtype
+    torch.float64
+    """
+    if not (isinstance(example, tuple | list) and all([isinstance(size, int) for size in example])):
+        return example
+    weights = next(net.parameters(), torch.empty(0))
+    return torch.zeros(tuple(example), dtype=weights.dtype, device=weights.device)

@@ -1,0 +1,74 @@
+"""Split networks: a shared trunk, then one branch a task; what the paper compares stitching with (section 3.1)."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from torch import nn
+
+
+def split(tower_factory: Callable[[str], nn.Sequential], tasks: Iterable[str], at: str) -> "Split":
+    """Share one tower's layers up to the one before ``at``; from ``at`` on every task has its own.
+
+    Args:
+        tower_factory: task name → that task's tower, an nn.Sequential with named layers; called once a task, in
+            order. The trunk is the first task's, the other towers give their branches only.
+        tasks: T ≥ 2 names.
+        at: the first layer that is not shared; at the last layer all but the heads is shared (MTL-shared).
+
+    Raises:
+        ValueError: for fewer than two tasks, a name given twice, a tower that is no nn.Sequential, an unknown
+            layer, the first layer (nothing would be shared), or towers whose shared layers have different names.
+
+    >>> from xstitch_lib.networks.towers import fashion_cnn
+    >>> outputs = {"article": 10, "group": 3}
+    >>> net = split(lambda task: fashion_cnn(outputs[task], width=8), outputs, at="fc3")
+    >>> list(dict(net.trunk.named_children()))
+    ['conv1', 'pool1', 'drop1', 'conv2', 'pool2', 'drop2', 'flatten']
+
+    Source: section 3.1 and figure 2.
+    """
+    tasks = list(tasks)
+    if len(tasks) < 2 or len(set(tasks)) < len(tasks):
+        raise ValueError(f"a split network needs at least 2 different tasks; got {tasks}")
+    trunk, branches = None, {}
+    for task in tasks:
+        tower = tower_factory(task)
+        if not isinstance(tower, nn.Sequential):
+            raise ValueError(f"split needs nn.Sequential towers; tower_factory({task!r}) gave a {type(tower).__name__}")
+        names = [name for name, _ in tower.named_children()]
+        if at not in names:
+            near = difflib.get_close_matches(at, names, n=4, cutoff=0.4) or names
+            raise ValueError(f"tower {task!r} has no layer {at!r} to split at; did you mean one of {', '.join(near)}?")
+        start = names.index(at)
+        if start == 0:
+            raise ValueError(
+                f"a split at {at!r}, the first layer, shares nothing: split at one of {', '.join(names[1:])}"
+            )
+        trunk = tower[:start] if trunk is None else trunk
+        shared = [name for name, _ in trunk.named_children()]
+        if names[:start] != shared:
+            raise ValueError(f"tower {task!r} begins with {', '.join(names[:start])}, the trunk is {', '.join(shared)}")
+        branches[task] = tower[start:]
+    return Split(trunk, branches)
+
+
+class Split(nn.Module):
+    """One trunk, then one branch a task; made by `split`.
+
+    Attributes:
+        trunk: the shared layers, an nn.Sequential.
+        branches: task → its own layers, an nn.Sequential.
+
+    Shape:
+        what the trunk takes → ``{task: what that branch returns}``.
+    """
+
+    def __init__(self, trunk: nn.Module, branches: dict[str, nn.Module]):
+        super().__init__()
+        self.trunk, self.branches = trunk, nn.ModuleDict(branches)
+
+    def forward(self, x) -> dict[str, Any]:
+        shared = self.trunk(x)
+        # a copy each: a branch may begin with an in-place layer
+        return {task: branch(shared.clone()) for task, branch in self.branches.items()}

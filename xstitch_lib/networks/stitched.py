@@ -1,0 +1,170 @@
+"""Stitch towers: one network per task, joined by cross-stitch units after the layers you name.
+
+Misra et al., section 4 and figure 4.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Size, Tensor, fx, nn
+
+from xstitch_lib.networks.dense import DenseUnit
+from xstitch_lib.networks.merge import merge, only_output
+from xstitch_lib.networks.named import Named
+from xstitch_lib.networks.probe import batch_for, untouched
+from xstitch_lib.unit import CrossStitchUnit
+
+
+def stitch(
+    towers: Mapping[str, nn.Module],
+    after: Sequence[str],
+    example: Tensor | Size | Sequence[int] | Any,
+    per: Literal["channel", "layer", "dense"] = "channel",
+    alpha_same: float = 0.9,
+) -> "Stitched":
+    """Join towers with one unit after each named layer.
+
+    Args:
+        towers: task → tower, T ≥ 2 different modules. The net holds these very modules, not copies.
+        after: layer names as in ``tower.named_modules()``, dots included; each must exist in every tower, run once
+            a pass and return one tensor (B, C, ...). A unit belongs after a layer's nonlinearity and before its
+            dropout or LRN.
+        example: one batch, or its shape. It is run once through every tower, without gradient and in eval mode, to
+            learn the maps' shapes; training flags, statistics and RNGs stay as they were.
+        per: "channel", a T×T matrix for each channel (dim 1); "layer", one for the whole map; "dense", the
+            re-implementation's matrix over all values (`DenseUnit`), for which the towers' maps may differ in shape.
+        alpha_same: starting alpha_S in [0, 1], see `CrossStitchUnit`; a dense unit starts at the identity instead.
+
+    Raises:
+        ValueError: naming layer and shapes, for an unknown layer, one that runs twice, maps that differ, another
+            order in one tower, fewer than two towers, a tower torch.fx cannot follow, …
+
+    >>> from xstitch_lib.networks.towers import fashion_cnn
+    >>> towers = {"article": fashion_cnn(10, width=8), "group": fashion_cnn(3, width=8)}
+    >>> net = stitch(towers, after=["pool1", "pool2", "fc3"], example=(1, 1, 28, 28))
+    >>> net.units["pool2"].alpha.shape
+    torch.Size([16, 2, 2])
+    >>> {task: scores.shape for task, scores in net(torch.randn(5, 1, 28, 28)).items()}
+    {'article': torch.Size([5, 10]), 'group': torch.Size([5, 3])}
+
+    Source: section 4; section 5 for where units stand.
+    """
+    towers = dict(towers)
+    _check(towers, after, per)
+    maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
+    units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
+    return Stitched(towers, units)
+
+
+class Stitched(nn.Module):
+    """Towers and units as one network; made by `stitch`.
+
+    Attributes:
+        towers: task → tower, the modules themselves. Layers are looked up at every call, so one may be replaced.
+        units: layer name → unit, in the order they were named. ``units.parameters()`` are all the alphas.
+
+    Shape:
+        what a tower takes → ``{task: what that tower returns}``.
+
+    A copy, a pickle and a checkpoint work as for any module; ``state_dict`` has ``towers.<task>.…`` and
+    ``units.<layer>.alpha``, with "/" for a layer name's dots.
+
+    In the modules around a stitched layer (the tower's own forward, for one) ``self.training`` means the net's
+    flag, ``net.train()`` and ``net.eval()``; all other modules ask for their own. Hooks on those modules do not run.
+    """
+
+    def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module]):
+        super().__init__()
+        self.towers, self.units = Named(towers), Named(units)
+        self.training = any([tower.training for tower in towers.values()])
+        self._write_programs()
+
+    def forward(self, x) -> dict[str, Any]:
+        return self._programs[self.training](self, x)
+
+    def layout(self) -> dict[str, list[tuple[str, bool]]]:
+        """For each task its layers from input to output, each with whether a unit stands after it (figure 4).
+
+        The layers are the tower's children; a child with a unit inside is given as its own children.
+        """
+        return {task: list(self._layers(tower, "")) for task, tower in self.towers.items()}
+
+    def program(self) -> str:
+        """The forward pass that stitching wrote, in eval mode, as Python source."""
+        return merge(self.towers, self.units, training=False).python_code("self").src.strip()
+
+    def _layers(self, module: nn.Module, prefix: str) -> Iterator[tuple[str, bool]]:
+        for child_name, child in module.named_children():
+            name = prefix + child_name
+            opened = any([unit.startswith(name + ".") for unit in self.units])
+            if opened:
+                yield from self._layers(child, name + ".")
+            if not opened or name in self.units:
+                yield name, name in self.units
+
+    def _write_programs(self) -> None:
+        graphs = {training: merge(self.towers, self.units, training) for training in (False, True)}
+        # plain functions of this module, so that parameters and state are in one place only
+        self._programs = {training: fx.GraphModule(self, graph).forward.__func__ for training, graph in graphs.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_programs"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._write_programs()
+
+
+def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> None:
+    if len(towers) < 2:
+        raise ValueError(f"stitching joins at least 2 towers; got {list(towers)}")
+    if len(set(towers.values())) < len(towers):
+        raise ValueError(f"two of the towers {list(towers)} are one module: copy.deepcopy it for each task")
+    if isinstance(after, str) or not after:
+        raise ValueError(f"after is a list of the layers to stitch, at least one; got {after!r}")
+    if len(set(after)) < len(after):
+        raise ValueError(f"a layer is named twice in after={list(after)}")
+    if per not in ("channel", "layer", "dense"):
+        raise ValueError(f'per is "channel", "layer" or "dense"; got {per!r}')
+    for task, tower in towers.items():
+        names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
+        for layer in after:
+            if layer not in names:
+                near = difflib.get_close_matches(layer, names, n=4, cutoff=0.4)
+                near = near or [name for name, _ in tower.named_children()]
+                raise ValueError(f"tower {task!r} has no layer {layer!r}; did you mean one of {', '.join(near)}?")
+
+
+def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> dict[str, Tensor]:
+    outputs: dict[str, list] = {name: [] for name in after}
+    hooks = [
+        tower.get_submodule(name).register_forward_hook(lambda module, args, output, kept=kept: kept.append(output))
+        for name, kept in outputs.items()
+    ]
+    batch = batch_for(tower, example)
+    try:
+        with torch.no_grad(), untouched(tower):
+            tower(batch)
+    except Exception as error:
+        shape = tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__
+        raise ValueError(f"tower {task!r} does not run on the example {shape}: {error}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: only_output(task, name, kept, Tensor) for name, kept in outputs.items()}
+
+
+def _unit(name: str, maps: Mapping[str, Tensor], per: str, alpha_same: float) -> nn.Module:
+    found = "; ".join([f"{task!r} {tuple(x.shape)} {x.dtype} on {x.device}" for task, x in maps.items()])
+    first, *others = maps.values()
+    if any([(x.dtype, x.device) != (first.dtype, first.device) for x in others]) or not first.is_floating_point():
+        raise ValueError(f"after {name!r} the towers' maps must have one floating-point dtype and device; got {found}")
+    if min(x.ndim for x in maps.values()) < 2:
+        raise ValueError(f"after {name!r} a unit needs maps (B, C, ...); got {found}")
+    if per == "dense":
+        return DenseUnit([x[:1].numel() for x in maps.values()]).to(first)
+    if any([x.shape != first.shape for x in others]):
+        raise ValueError(f"after {name!r} the towers' maps must have one shape; got {found}")
+    return CrossStitchUnit(len(maps), first.shape[1] if per == "channel" else None, alpha_same).to(first)

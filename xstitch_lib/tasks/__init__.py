@@ -1,0 +1,42 @@
+"""What a tower is trained for: one file a task holds its loss, its metric and how a prediction is decoded."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from xstitch_lib.tasks.classification import Classification
+
+__all__ = ["Classification", "Metric", "Task"]
+
+
+class Metric(Protocol):
+    """Counts over a whole data set; nothing is averaged over batches."""
+
+    def update(self, output: Any, batch: Mapping[str, Tensor]) -> None:
+        """Count one batch."""
+
+    def compute(self) -> dict[str, float]:
+        """Metric → value over everything counted so far; NaN where nothing was labelled."""
+
+
+class Task(Protocol):
+    """What `fit` and `evaluate` ask of a task.
+
+    Attributes:
+        outputs: size of the head a tower needs, its last dimension 1.
+    """
+
+    outputs: int
+
+    def loss(self, output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The sum of the loss over everything labelled in a batch, and how many that were; two scalars.
+
+        Sum and count apart, so that the mean is right over several processes and uneven batches.
+        """
+
+    def metric(self) -> Metric:
+        """A fresh counter."""
+
+    def predict(self, output: Any) -> Any:
+        """The network's output as the answer a reader understands."""
