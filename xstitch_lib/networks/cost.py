@@ -28,10 +28,9 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
         example: one batch (B, ...), or its shape; run once, in eval mode, and nothing of ``net`` changes.
 
     Returns:
-        parameters: all weights, the alphas included.
-        multiplies: multiply-adds of one sample in convolutions, matrix products and units (T² for each value of
-            one map); additions, batch norm, activations and pooling are left out, as is usual.
-        alphas: the units' weights.
+        All weights, alphas included; multiply-adds of one sample in convolutions, matrix products and units (T² for
+        each value of one map), leaving out, as is usual, additions, batch norm, activations and pooling; the units'
+        weights.
 
     >>> cost(nn.Linear(20, 5), example=(2, 20))
     Cost(parameters=105, multiplies=100, alphas=0)
