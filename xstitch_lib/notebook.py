@@ -19,17 +19,7 @@ def glue(name: str, text: str) -> None:
     except ModuleNotFoundError:  # Colab, a plain Jupyter
         print(f"{name}: {text}")
     else:
-        book_glue(name, _Plain(text), display=False)
-
-
-class _Plain:
-    """A string that IPython shows without quotes."""
-
-    def __init__(self, text: str):
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
+        book_glue(name, text, display=False)
 
 
 def show_table(frame, index: bool = False) -> None:
