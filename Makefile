@@ -22,7 +22,7 @@ book: .venv/.book ## set up, run the chapters at small scale, build the site
 
 test: .venv/.test ## set up, quick tests, every chapter once, the built site in a browser
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest --ignore=tests/test_book.py xstitch_lib tests
+	$(BIN)/pytest --ignore=tests/test_book.py
 	rm -rf $(CHECKED) && mkdir -p $(CHECKED)
 	cp -r _config.yml _toc.yml book xstitch_lib $(CHECKED)
 	$(BIN)/pytest --nbmake --overwrite --nbmake-timeout=300 --verbose --durations=0 $(CHECKED)/book/*.ipynb
@@ -30,10 +30,11 @@ test: .venv/.test ## set up, quick tests, every chapter once, the built site in 
 	$(BIN)/pytest --verbose tests/test_book.py
 
 quick: .venv/.test ## the quick tests alone
-	$(BIN)/pytest --ignore=tests/test_book.py xstitch_lib tests
+	$(BIN)/pytest --ignore=tests/test_book.py
 
 bench: .venv/.test ## speed, as ratios measured side by side; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/bench_unit.py
+	$(BIN)/python benchmarks/bench_training.py
 
 lint: .venv/.test ## format and check the code and the notebooks
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

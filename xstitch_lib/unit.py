@@ -128,8 +128,8 @@ def _batched(tensor: Tensor, dim: int | None, to: int, size: int) -> Tensor:
 
 
 def _mix(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    weights = alpha.to(maps[0].dtype).view(1, -1, *[1] * (maps[0].ndim - 2), *alpha.shape[1:])
-    return _weighted_sums(weights, maps)
+    shape = (1, -1, *[1] * (maps[0].ndim - 2))
+    return _weighted_sums(alpha.to(maps[0].dtype), shape, maps)
 
 
 def _mix_rows(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -139,17 +139,18 @@ def _mix_rows(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """
     shape = maps[0].shape
     rows = shape[0] * shape[1], math.prod(shape[2:])
-    weights = alpha.to(maps[0].dtype).expand(shape[0], shape[1], -1, -1).flatten(0, 1).unsqueeze(1)
-    mixed = _weighted_sums(weights, [x.reshape(rows) for x in maps])
+    alpha = alpha.to(maps[0].dtype).expand(shape[0], shape[1], -1, -1).flatten(0, 1)
+    mixed = _weighted_sums(alpha, (-1, 1), [x.reshape(rows) for x in maps])
     return tuple([torch.ops.aten._unsafe_view(y.as_strided(shape, y.view(shape).stride()), shape) for y in mixed])
 
 
-def _weighted_sums(weights: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _weighted_sums(alpha: Tensor, shape: Sequence[int], maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     sums = []
-    for i in range(len(maps)):
-        total = maps[0] * weights[..., i, 0]
-        for j in range(1, len(maps)):
-            total.addcmul_(maps[j], weights[..., i, j])  # in place: a unit's cost is memory traffic
+    for weights in alpha.permute(1, 2, 0).reshape(len(maps), len(maps), *shape).unbind():
+        first, *others = weights.unbind()
+        total = maps[0] * first
+        for x, weight in zip(maps[1:], others, strict=True):
+            total.addcmul_(x, weight)  # in place: a unit's cost is memory traffic
         sums.append(total)
     return tuple(sums)
 
