@@ -33,7 +33,7 @@ def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     (tensor([[1.9000, 3.8000]]), tensor([[ 5.5000, 11.0000]]))
     """
     _check(alpha, maps)
-    return CrossStitch.apply(False, alpha, *maps)
+    return CrossStitch.apply(alpha, *maps)
 
 
 class CrossStitchUnit(nn.Module):
@@ -90,34 +90,36 @@ class CrossStitch(torch.autograd.Function):
     """Eq. 1 with its derivative written out; call it through `cross_stitch`."""
 
     @staticmethod
-    def forward(rows: bool, alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
+    def forward(alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
         """Eq. 1: x~_i = sum over j of alpha_ij x_j, at every location."""
-        return _mix_rows(alpha, maps) if rows else _mix(alpha, maps)
+        return _mix(alpha, *maps)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs[1:])
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx, *grads: Tensor):
         alpha, *maps = ctx.saved_tensors
         grad_alpha, grad_maps = None, [None] * len(maps)
-        if any(ctx.needs_input_grad[2:]):
+        if any(ctx.needs_input_grad[1:]):
             # Eq. 2: dL/dx_j = sum over i of alpha_ij dL/dx~_i, which is Eq. 1 with alpha transposed
-            rows = torch.compiler.is_compiling() and all([x.is_contiguous() for x in maps])
-            grad_maps = CrossStitch.apply(rows, alpha.transpose(1, 2), *grads)
-        if ctx.needs_input_grad[1]:
+            mix = CrossStitch.apply
+            if torch.compiler.is_compiling():
+                mix = _mix_rows if all([x.is_contiguous() for x in maps]) else _mix
+            grad_maps = mix(alpha.transpose(1, 2), *grads)
+        if ctx.needs_input_grad[0]:
             # Eq. 3, corrected: dL/dalpha_ij = sum over batch and locations of dL/dx~_i x_j
             grad_alpha = _correlate(alpha, grads, maps)
-        return None, grad_alpha, *grad_maps
+        return grad_alpha, *grad_maps
 
     @staticmethod
-    def vmap(info, in_dims, rows: bool, alpha: Tensor, *maps: Tensor):
+    def vmap(info, in_dims, alpha: Tensor, *maps: Tensor):
         """A batch of V units on C channels is one unit on V * C channels."""
-        maps = [_batched(x, dim, 1, info.batch_size) for x, dim in zip(maps, in_dims[2:], strict=True)]
+        maps = [_batched(x, dim, 1, info.batch_size) for x, dim in zip(maps, in_dims[1:], strict=True)]
         channels = maps[0].shape[2]
-        alpha = _batched(alpha, in_dims[1], 0, info.batch_size).expand(-1, channels, -1, -1)
-        mixed = CrossStitch.apply(rows, alpha.flatten(0, 1), *[x.flatten(1, 2) for x in maps])
+        alpha = _batched(alpha, in_dims[0], 0, info.batch_size).expand(-1, channels, -1, -1)
+        mixed = CrossStitch.apply(alpha.flatten(0, 1), *[x.flatten(1, 2) for x in maps])
         return tuple([y.unflatten(1, (info.batch_size, channels)) for y in mixed]), (1,) * len(maps)
 
 
@@ -127,21 +129,21 @@ def _batched(tensor: Tensor, dim: int | None, to: int, size: int) -> Tensor:
     return tensor.movedim(dim, to)
 
 
-def _mix(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _mix(alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
     shape = (1, -1, *[1] * (maps[0].ndim - 2))
     return _weighted_sums(alpha.to(maps[0].dtype), shape, maps)
 
 
-def _mix_rows(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _mix_rows(alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
     """`_mix` for the compiler: one row a map and channel, and a buffer made before `_correlate` is read.
 
     Only then does TorchInductor merge both into one pass over memory, which is what a unit costs.
     """
-    shape = maps[0].shape
-    rows = shape[0] * shape[1], math.prod(shape[2:])
-    alpha = alpha.to(maps[0].dtype).expand(shape[0], shape[1], -1, -1).flatten(0, 1)
-    mixed = _weighted_sums(alpha, (-1, 1), [x.reshape(rows) for x in maps])
-    return tuple([torch.ops.aten._unsafe_view(y.as_strided(shape, y.view(shape).stride()), shape) for y in mixed])
+    batch, channels, *space = shape = maps[0].shape
+    alpha = alpha.to(maps[0].dtype).expand(batch, channels, -1, -1).flatten(0, 1)
+    mixed = _weighted_sums(alpha, (-1, 1), [x.reshape(batch * channels, math.prod(space)) for x in maps])
+    stride = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    return tuple([y.as_strided(shape, stride) for y in mixed])
 
 
 def _weighted_sums(alpha: Tensor, shape: Sequence[int], maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
