@@ -58,7 +58,7 @@ def test_saved_outputs_are_built_without_execution(extension, monkeypatch):
 
 def test_a_figure_gets_the_themes_colours_unique_ids_and_its_alt_text(extension):
     source = (
-        '<?xml version="1.0"?><svg width="100pt" height="50pt" viewBox="0 0 100 50" version="1.1"><metadata>x</metadata>'
+        '<?xml version="1.0"?><svg width="100pt" height="50pt" viewBox="0 0 100 50"><metadata>x</metadata>'
         '<path id="m1" style="stroke: #0072b2; fill: #FEFEFE"/><use xlink:href="#m1"/><g clip-path="url(#m1)"/></svg>'
     )
     svg = extension.figures.page_svg(source, 'two "maps"')
