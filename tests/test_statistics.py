@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -9,6 +9,7 @@ from xstitch_lib.statistics import Difference, paired_difference
 values = st.lists(st.tuples(*[st.floats(-100, 100)] * 2), min_size=2, max_size=12)
 
 
+@settings(max_examples=500)
 @given(values)
 def test_the_interval_is_that_of_the_paired_t_test(pairs):
     first, second = np.transpose(pairs)

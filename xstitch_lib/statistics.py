@@ -42,7 +42,6 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
         found = f"{len(first)} and {len(second)}"
         raise ValueError(f"a paired difference needs the same seeds twice, 2 or more; got {found}")
     differences = np.subtract(first, second)
-    low, high = stats.t.interval(0.95, len(differences) - 1, differences.mean(), stats.sem(differences))
-    if np.ptp(differences) == 0:  # no spread: the interval is a point, which scipy gives as NaN
-        low = high = differences.mean()
-    return Difference(float(differences.mean()), float(low), float(high), len(differences))
+    mean, count = float(differences.mean()), len(differences)
+    margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences))
+    return Difference(mean, mean - margin, mean + margin, count)
