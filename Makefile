@@ -22,15 +22,15 @@ book: .venv/.book ## set up, run the chapters at small scale, build the site
 
 test: .venv/.test ## set up, quick tests, every chapter once, the built site in a browser
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest --ignore=tests/test_book.py
+	$(BIN)/pytest -rs --ignore=tests/test_book.py
 	rm -rf $(CHECKED) && mkdir -p $(CHECKED)
 	cp -r _config.yml _toc.yml book xstitch_lib $(CHECKED)
 	$(BIN)/pytest --nbmake --overwrite --nbmake-timeout=300 --verbose --durations=0 $(CHECKED)/book/*.ipynb
 	XSTITCH_EXECUTE=off $(BIN)/jupyter-book build $(CHECKED) -W -n --keep-going
-	$(BIN)/pytest --verbose tests/test_book.py
+	$(BIN)/pytest --verbose -rs tests/test_book.py
 
 quick: .venv/.test ## the quick tests alone
-	$(BIN)/pytest --ignore=tests/test_book.py
+	$(BIN)/pytest -rs --ignore=tests/test_book.py
 
 bench: .venv/.test ## speed, as ratios measured side by side; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/bench_unit.py
@@ -49,7 +49,8 @@ clean: ## remove everything that was built
 .venv/.%: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + ": make PYTHON=python3.11 ...")'
 	@echo "Setting up .venv with the extra '$*' (torch is large: a few minutes on a slow line)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -f .venv/pyvenv.cfg || $(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "No virtual environment: on Debian, apt-get install python3-venv"; exit 1; }
 	@command -v uv > /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(UV) pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$*]'
 	@touch $@

@@ -21,7 +21,7 @@ from training_runs import (
     weights,
 )
 
-from xstitch_lib.optim import cosine
+from xstitch_lib.optim import cosine, milestones
 from xstitch_lib.tasks import Classification
 
 
@@ -63,18 +63,24 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path):
 
 def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "run.ckpt"
-    train(stitched(), resume=path)
+    train(stitched(), resume=path, validation=samples(seed=2), schedule=milestones(0.51))
 
     def refused(words, net=None, **options):
         with pytest.raises(ValueError, match=words):
-            train(net or stitched(), resume=path, **options)
+            same = {"validation": samples(seed=2), "schedule": milestones(0.51)}
+            train(net or stitched(), resume=path, **{**same, **options})
 
-    refused(r"run.ckpt belongs to another run \(steps was 12, is 13\): repeat that run's call", steps=13)
+    refused(
+        r"run.ckpt belongs to another run \(steps was 12, is 13; schedule was .*\): repeat that run's call", steps=13
+    )
     refused("lr was 0.05, is 0.1", lr=0.1)
     refused("seed was 0, is 1", seed=1)
     refused("schedule was", schedule=cosine)
+    refused("schedule was", schedule=milestones(0.6))  # one step later
+    refused("validation image was", validation=samples(seed=3))
+    refused("validation image was .*, is None", validation=None)
     refused("augment was None, is Noise", augment=Noise())
-    refused("data image was", data=samples(seed=1))
+    refused("train image was", data=samples(seed=1))
     refused(r"parameter towers.a.fc1.0.weight was \(8, 6\), is None", Unstitched().towers)
     refused("task b was Classification", tasks={"a": TASKS["a"], "b": Classification("a", 3)})
 

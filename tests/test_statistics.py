@@ -37,6 +37,11 @@ def test_unpaired_seeds_are_refused(second):
         paired_difference([1.0, 2.0], second)
 
 
+def test_values_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="finite values; got 2 of 6 that are not"):
+        paired_difference([1.0, np.nan, 2.0], [1.0, 2.0, -np.inf])
+
+
 def test_one_seed_is_refused():
     with pytest.raises(ValueError, match="2 or more; got 1 and 1"):
         paired_difference([1.0], [1.0])

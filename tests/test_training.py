@@ -17,6 +17,18 @@ from xstitch_lib.evaluation import evaluate
 from xstitch_lib.networks import stitch
 from xstitch_lib.optim import cosine
 
+NAN = float("nan")
+
+
+def part(*names):
+    return TensorData({name: samples().tensors[name] for name in names})
+
+
+def relabelled(label):
+    data = samples()
+    data.tensors["a"][7] = label
+    return data
+
 
 def test_fit_is_the_loop_one_would_write():
     net, twin, data = stitched(), stitched(), samples(missing=0.3)
@@ -72,18 +84,35 @@ def test_seed_is_all_the_randomness_and_the_callers_stays_untouched():
     assert not torch.equal(runs[0]["units.fc1.alpha"], runs[2]["units.fc1.alpha"])
 
 
-def test_bf16_and_channels_last_change_little():
+def test_bf16_and_channels_last_change_the_convolutions_and_little_else():
     data = samples(64)
     images = TensorData({**data.tensors, "image": data.tensors["image"].view(-1, 1, 2, 3).expand(-1, 3, -1, -1)})
-    losses = []
+    losses, seen = [], []
+
+    def look(module, inputs, output):
+        seen.append((output.dtype, inputs[0].is_contiguous(memory_format=torch.channels_last)))
+
     for options in ({}, {"precision": "bf16", "channels_last": True}):
         torch.manual_seed(0)
-        nets = {t: nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(24, TASKS[t].outputs)) for t in TASKS}
+        nets = {
+            t: nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(24, TASKS[t].outputs))
+            for t in TASKS
+        }
         net = stitch(nets, after=["0"], example=(2, 3, 2, 3))
+        net.towers["a"][0].register_forward_hook(look)
         losses.append(train(net, images, **options).table["value"].iloc[-1])
         assert all([p.dtype == torch.float32 for p in net.parameters()])
-    assert net.towers["a"][0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert seen == [(torch.float32, False)] * 12 + [(torch.bfloat16, True)] * 12
+    weight = net.towers["a"][0].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_channels_last_leaves_other_images_alone():
+    plain, asked = stitched(), stitched()
+    train(plain)
+    train(asked, channels_last=True)
+    assert_same(weights(asked), weights(plain))
 
 
 def test_a_batch_without_labels_for_a_task_trains_the_others():
@@ -107,11 +136,31 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(bad):
             return batch
 
     net, spoil = stitched(), Spoil()
-    promise = r"at step 5 the loss of 'a' is nan and of 'b' is nan, with learning rates weights 0.05, alphas 0.5"
+    promise = (
+        r"at step 5 the loss of 'a' is nan and the loss of 'b' is nan, with learning rates weights 0.05, alphas 0.5"
+    )
     with pytest.raises(FloatingPointError, match=promise):
         train(net, unit_lr_scale=10, augment=spoil)
     assert_same(weights(net), spoil.before)
     assert all([p.isfinite().all() for p in net.parameters()])
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+@pytest.mark.parametrize("bad_step", [5, 12])
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(bad_step, clip, tmp_path):
+    class Spoil(Noise):
+        def __call__(self, batch):
+            self.calls += 1
+            self.before = weights(net)
+            return batch
+
+    net, spoil, path = stitched(), Spoil(), tmp_path / "run.ckpt"
+    net.towers["a"].fc2.weight.register_hook(lambda g: g * float("nan") if spoil.calls == bad_step else g)
+    promise = f"at step {bad_step} every loss is finite, but the norm of the gradient is nan, with learning rates"
+    with pytest.raises(FloatingPointError, match=promise):
+        train(net, augment=spoil, clip=clip, resume=path, checkpoint_every=4)
+    assert_same(weights(net), spoil.before)
+    assert torch.load(path, weights_only=True)["step"] == (bad_step - 1) // 4 * 4
 
 
 @pytest.mark.parametrize(
@@ -126,17 +175,41 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(bad):
         ({"data": TensorData({"picture": torch.zeros(3, 6)})}, r"an \"image\"; got 3 samples with \['picture'\]"),
         ({"loss_weights": {"c": 2.0}}, r"loss_weights=\['c'\]"),
         ({"batch_size": 0}, "a batch of 0 samples"),
+        ({"loss_weights": {"a": NAN}}, r"loss_weights must be finite; got \{'a': nan\}"),
+        ({"lr": NAN}, "to be finite; got {'lr': nan"),
+        ({"unit_lr_scale": float("inf")}, "'unit_lr_scale': inf"),
+        ({"schedule": lambda progress: 1 / (0.5 - progress) if progress != 0.5 else NAN}, "got nan at step 7 of 12"),
+        ({"clip": 0.0}, "clip must be above 0, or None .*; got 0.0"),
+        ({"clip": NAN}, "clip must be above 0, or None .*; got nan"),
+        ({"snapshots": 1}, "snapshots must be 0 for none, or at least 2, .*; got 1"),
+        ({"snapshots": -1}, "snapshots must be .*; got -1"),
+        ({"resume": ""}, "resume must be the path of a file, .*; got the folder ''"),
+        ({"data": samples().tensors}, "fit's train needs its samples as a TensorData; got a dict: wrap it"),
+        ({"validation": samples().tensors}, "fit's validation needs .* got a dict"),
+        ({"data": part("image", "a")}, r"task 'b' needs the labels 'b'; got a data set with \['image', 'a'\]"),
+        ({"validation": part("image", "b")}, "task 'a' needs the labels 'a'"),
+        ({"data": relabelled(3)}, "task 'a' needs labels 'a' from 0 to 2, or -1 .*; got 1 others, the first 3"),
+        ({"data": relabelled(-2)}, "got 1 others, the first -2"),
     ],
 )
 def test_wrong_calls_are_named(options, words):
+    net = stitched()
+    before = weights(net)
     with pytest.raises(ValueError, match=words):
-        train(stitched(), **options)
+        train(net, **options)
+    assert_same(weights(net), before)
+
+
+def test_no_snapshots_are_none():
+    history = train(stitched(), snapshots=0, validation=samples(seed=1))
+    assert history.alpha_steps == [] and set(history.table["metric"]) == {"loss"}
 
 
 def test_history_holds_curves_and_alphas_from_first_to_last_step():
     net = stitched()
     start = net.units["fc1"].alpha.detach().clone()
     history = train(net, steps=25, log_every=10, snapshots=11, validation=samples(seed=1))
+    assert repr(history) == "History(steps=25, tasks=['a', 'b'], layers=['fc1', 'fc2'])"
     assert list(history.table.columns) == ["step", "task", "metric", "value"]
     losses = history.table.query("metric == 'loss' and task == 'b'")
     assert losses["step"].tolist() == [10, 20, 25]
@@ -153,12 +226,10 @@ def test_two_processes_give_the_result_of_one(tmp_path):
     script = [training_runs.__file__, "be_one_of_two", str(tmp_path)]
     subprocess.run([*command, *script], check=True, timeout=240, env=environment)
     one, history = shared_run()
-    two, table = torch.load(tmp_path / "two.pt", weights_only=True)
+    two, partly, table = torch.load(tmp_path / "two.pt", weights_only=True)
     torch.testing.assert_close(two, weights(one), rtol=1e-5, atol=1e-6)
     assert table == pytest.approx(history.table["value"].tolist(), rel=1e-5)
+    alone = Unstitched()
+    train(alone, tasks={"a": TASKS["a"]}, weight_decay=0.1)
+    torch.testing.assert_close(partly, weights(alone), rtol=1e-5, atol=1e-6)
     assert all([(tmp_path / f"resumed by {rank}").exists() for rank in range(2)])
-
-
-def test_training_needs_nothing_that_draws():
-    block = "import sys; sys.modules.update(dict.fromkeys(['matplotlib', 'seaborn', 'ipywidgets', 'IPython']))"
-    subprocess.run([sys.executable, "-c", f"{block}; import xstitch_lib.training"], check=True)

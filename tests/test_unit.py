@@ -213,9 +213,20 @@ def test_a_unit_that_makes_no_sense_is_refused(arguments, message):
         ([torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.float64)], "float32.*float64"),
         ([torch.zeros(2, 4), torch.zeros(2, 4)], r"\(B, 3, ...\); got \(2, 4\)"),
         ([torch.zeros(3), torch.zeros(3)], r"got \(3,\)"),
-        ([torch.zeros(2, 3, dtype=torch.long)] * 2, r"floating point; got torch.int64: call .float\(\)"),
+        ([torch.zeros(2, 3, dtype=torch.long)] * 2, "floating point, as float32 is; got torch.int64"),
     ],
 )
 def test_maps_that_do_not_fit_are_refused(maps, message):
     with pytest.raises(ValueError, match=message):
         CrossStitchUnit(channels=3)(maps)
+
+
+@pytest.mark.parametrize("alpha", [torch.zeros(2, 2), torch.zeros(3, 3, 2), torch.zeros(3, 2, 2, dtype=torch.long)])
+def test_an_alpha_that_is_no_stack_of_matrices_is_refused(alpha):
+    with pytest.raises(ValueError, match=r"\(C or 1, T, T\); got"):
+        cross_stitch(alpha, [torch.zeros(2, 3), torch.zeros(2, 3)])
+
+
+def test_a_dict_of_maps_is_refused():
+    with pytest.raises(ValueError, match=r"list of tensors.* got a dict"):
+        CrossStitchUnit(channels=3)({"a": torch.zeros(2, 3), "b": torch.zeros(2, 3)})

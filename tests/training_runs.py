@@ -117,8 +117,10 @@ def be_killed(folder):
 def be_one_of_two(folder):
     net, history = shared_run()
     assert PartialState().num_processes == 2
+    partly = Unstitched()
+    train(partly, tasks={"a": TASKS["a"]}, weight_decay=0.1)  # the other tower gets no gradient
     if os.environ["RANK"] == "0":
-        torch.save((weights(net), history.table["value"].tolist()), folder / "two.pt")
+        torch.save((weights(net), weights(partly), history.table["value"].tolist()), folder / "two.pt")
     options = {"resume": folder / "run.ckpt", "checkpoint_every": 5}
     straight, resumed = stitched(dropout=0.5), stitched(dropout=0.5)
     train(straight, augment=Noise())

@@ -20,7 +20,7 @@ class Checkpoint:
     """A run's state on disk.
 
     Args:
-        path: the file; None, nothing is ever written.
+        path: the file; None, nothing is ever written. A folder is a ValueError, as is "".
         made_with: what must be equal for a resumed run to end where an uninterrupted one does, as text.
         parts: name → what has ``state_dict`` and ``load_state_dict``.
 
@@ -35,6 +35,10 @@ class Checkpoint:
         accelerator: Accelerator,
     ):
         self.path = None if path is None else Path(path)
+        if self.path is not None and self.path.is_dir():  # "" is the working folder
+            raise ValueError(
+                f"resume must be the path of a file, or None for no checkpoint; got the folder {str(path)!r}"
+            )
         self.made_with, self.parts, self.accelerator = dict(made_with), parts, accelerator
 
     def restore(self) -> int:
@@ -102,17 +106,19 @@ def own_random_state(seed: int, device: torch.device) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def describe(settings: Mapping[str, Any], net: nn.Module, tasks: Mapping[str, Any], data: Any) -> dict[str, str]:
-    """What a checkpoint is made with: the settings, the parameters' names and shapes, the tasks, the data."""
+def describe(settings: Mapping[str, Any], net: nn.Module, tasks: Mapping[str, Any], **data: Any) -> dict[str, str]:
+    """What a checkpoint is made with: the settings, the parameters' names and shapes, the tasks, each data set."""
     return {
         **{name: _text(value) for name, value in settings.items()},
         **{f"task {name}": _text(task) for name, task in tasks.items()},
-        **{f"data {name}": _fingerprint(tensor) for name, tensor in data.tensors.items()},
+        **{f"{use} {name}": _text(tensor) for use, part in data.items() for name, tensor in part.tensors.items()},
         **{f"parameter {name}": str(tuple(tensor.shape)) for name, tensor in net.state_dict().items()},
     }
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return _fingerprint(value)
     if callable(value) or not (is_dataclass(value) or type(value).__module__ == "builtins"):
         return getattr(value, "__qualname__", type(value).__qualname__)  # a repr could hold an address
     return repr(value)

@@ -21,13 +21,14 @@ def evaluate(
         batch_size: changes memory and speed, not the result.
 
     Returns:
-        {task: {metric: value}}. The network runs in eval mode; afterwards every module is in the mode it was in.
+        A dict ``{task: {metric: value}}``. The network runs in eval mode; afterwards every module is in the mode it was in.
 
     Raises:
-        ValueError: if the network gives no output for one of the tasks.
+        ValueError: if the network gives no output for one of the tasks, or the data do not fit the tasks.
 
     In several processes each one evaluates everything.
     """
+    check_data("evaluate", data, tasks)
     device = next(net.parameters()).device
     metrics = {name: task.metric() for name, task in tasks.items()}
     training = [module for module in net.modules() if module.training]
@@ -44,8 +45,20 @@ def evaluate(
     return {name: metric.compute() for name, metric in metrics.items()}
 
 
-def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> Mapping[str, Any]:
-    """{task: output} of a network, which for one task may return the output bare.
+def check_data(user: str, data: TensorData, tasks: Mapping[str, Task]) -> None:
+    """Raise a ValueError if ``data`` are not samples with an "image" and what the tasks are trained for."""
+    if not isinstance(data, TensorData):
+        raise ValueError(
+            f"{user} needs its samples as a TensorData; got a {type(data).__name__}: wrap it, TensorData(…)"
+        )
+    if "image" not in data.tensors or len(data) == 0:
+        raise ValueError(f'{user} needs samples with an "image"; got {len(data)} samples with {list(data.tensors)}')
+    for name, task in tasks.items():
+        task.check(name, data.tensors)
+
+
+def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    """{task: output} of a network for these tasks alone; for one task it may return the output bare.
 
     Raises:
         ValueError: if there is no output for one of the tasks.
@@ -56,4 +69,15 @@ def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> Mapping
     if not isinstance(outputs, Mapping) or not set(tasks) <= set(outputs):
         found = list(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
         raise ValueError(f"the network must return a dict with an output for each of {list(tasks)}; got {found}")
-    return outputs
+    return {name: outputs[name] for name in tasks}
+
+
+class Restricted(nn.Module):
+    """A network without the outputs nobody asked for: several processes would wait for their gradients."""
+
+    def __init__(self, net: nn.Module, tasks: Mapping[str, Task]):
+        super().__init__()
+        self.net, self.tasks = net, tasks
+
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        return forward(self.net, image, self.tasks)

@@ -27,12 +27,18 @@ class History:
     >>> history.table
        step task metric  value
     0    10  seg   loss    1.5
+    >>> history
+    History(steps=10, tasks=['seg'], layers=[])
     """
 
     def __init__(self, tasks: Sequence[str]):
         self.alpha_steps: list[int] = []
         self._tasks, self._rows, self._alphas = list(tasks), [], {}
         self._sums = [[0.0, 0.0] for _ in self._tasks]  # loss and labels since the last row
+
+    def __repr__(self) -> str:
+        steps = max([row[0] for row in self._rows] + self.alpha_steps, default=0)
+        return f"History(steps={steps}, tasks={self._tasks}, layers={list(self._alphas)})"
 
     @property
     def table(self) -> pd.DataFrame:

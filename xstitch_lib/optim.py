@@ -1,10 +1,10 @@
 """What the optimizer is given: weights and alphas apart, and their learning rates on the way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
 from xstitch_lib.networks.dense import DenseUnit
@@ -63,6 +63,41 @@ def set_rates(optimizer: Optimizer, factor: float) -> None:
     """Set every group's rate to ``factor`` times its own base, so that alphas stay ``unit_lr_scale`` times faster."""
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor
+
+
+def factors(schedule: Schedule, steps: int) -> list[float]:
+    """The schedule's factor at each step.
+
+    Raises:
+        ValueError: if one is not finite.
+    """
+    values = [float(schedule(step / steps)) for step in range(steps)]
+    for step, value in enumerate(values, start=1):
+        if not math.isfinite(value):
+            raise ValueError(f"schedule must give a finite factor at every step; got {value} at step {step} of {steps}")
+    return values
+
+
+def clip_gradient(net: nn.Module, clip: float | None) -> Tensor:
+    """Shrink the gradient of all parameters together to a norm of ``clip``; return the norm it had."""
+    params = [p for p in net.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in params])
+    if clip is not None:
+        nn.utils.clip_grads_with_norm_(params, clip, norm)
+    return norm
+
+
+def stop_unless_finite(step: int, losses: Mapping[str, float], norm: float, optimizer: Optimizer) -> None:
+    """Raise a FloatingPointError that names the step, what is not finite, and the rates."""
+    bad = [f"the loss of {task!r} is {loss}" for task, loss in losses.items() if not math.isfinite(loss)]
+    if not bad and not math.isfinite(norm):
+        bad = [f"every loss is finite, but the norm of the gradient is {norm}"]
+    if bad:
+        rates = ", ".join([f"{group['name']} {group['lr']:g}" for group in optimizer.param_groups])
+        raise FloatingPointError(
+            f"at step {step} {' and '.join(bad)}, with learning rates {rates}; the weights are those before the step: "
+            "lower lr or unit_lr_scale, set clip, or mend the loss or layer that makes it"
+        )
 
 
 def constant(progress: float) -> float:

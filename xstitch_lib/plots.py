@@ -183,12 +183,14 @@ def learned_alphas(alpha: Tensor, per_layer: Tensor) -> Figure:
     return figure
 
 
-def finite_difference_errors(steps: Sequence[float], errors: Sequence[float]) -> Figure:
-    """Relative error of finite differences against their step, log-log."""
+def finite_difference_errors(steps: Sequence[float], errors: Mapping[str, Sequence[float]]) -> Figure:
+    """Relative error of finite differences against their step, one line a formula, log-log."""
     figure, ax = plt.subplots(figsize=(5.6, 3.1))
-    ax.plot(steps, errors, marker="o", color=TASKS[0])
+    for (name, values), line, colour in zip(errors.items(), ["-", "--"], TASKS, strict=False):
+        ax.plot(steps, values, marker="o", ms=4, ls=line, color=colour, label=name)
     ax.set(xscale="log", yscale="log", xlabel="step h", ylabel="relative difference")
     ax.grid(axis="y")
+    ax.legend(title="Eq. 3")
     figure.tight_layout()
     return figure
 

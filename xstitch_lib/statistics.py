@@ -31,7 +31,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
         first, second: one value a seed, the same seeds in the same order; at least 2.
 
     Raises:
-        ValueError: if the two differ in length or there are fewer than 2 seeds.
+        ValueError: if the two differ in length, there are fewer than 2 seeds, or a value is not finite.
 
     >>> print(paired_difference([3.0, 4.0, 5.5], [2.0, 3.5, 4.0]))
     +1.00 (95 % interval -0.24 to +2.24, 3 seeds)
@@ -41,6 +41,11 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
     if len(first) != len(second) or len(first) < 2:
         found = f"{len(first)} and {len(second)}"
         raise ValueError(f"a paired difference needs the same seeds twice, 2 or more; got {found}")
+    if bad := np.count_nonzero(~np.isfinite([first, second])):
+        raise ValueError(
+            f"a paired difference needs finite values; got {bad} of {2 * len(first)} that are not: leave these seeds "
+            "out of both arms, and say so"
+        )
     differences = np.subtract(first, second)
     mean, count = float(differences.mean()), len(differences)
     margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences))

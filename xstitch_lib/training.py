@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import convert_to_fp32
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -13,9 +13,19 @@ from tqdm import tqdm
 from xstitch_lib.batches import Batches
 from xstitch_lib.checkpoint import Checkpoint, RandomState, describe, own_random_state
 from xstitch_lib.data.tensors import TensorData
-from xstitch_lib.evaluation import evaluate, forward
+from xstitch_lib.evaluation import Restricted, check_data, evaluate, forward
 from xstitch_lib.history import History
-from xstitch_lib.optim import OPTIMIZERS, Schedule, constant, find_units, parameter_groups, set_rates
+from xstitch_lib.optim import (
+    OPTIMIZERS,
+    Schedule,
+    clip_gradient,
+    constant,
+    factors,
+    find_units,
+    parameter_groups,
+    set_rates,
+    stop_unless_finite,
+)
 from xstitch_lib.tasks import Task
 
 Batch = dict[str, Tensor]
@@ -66,25 +76,32 @@ def fit(
         augment: a function of a batch, on the device; its randomness must come from torch's global generators.
         validation: evaluated into the history at each snapshot.
         precision: "no", or "bf16" for autocast around the forward pass; losses are float32.
-        channels_last: keep images and convolutions in that memory format, which most hardware prefers.
+        channels_last: keep images and convolutions in that memory format, which most hardware prefers; images that are
+            not (B, C, H, W) stay as they are.
         log_every: steps from one loss in the history to the next.
-        snapshots: alphas are kept at that many evenly spaced steps, the first and the last included.
+        snapshots: alphas are kept at that many evenly spaced steps, the first and the last included; 0 for none.
 
     Returns:
         the history, of a resumed run from its step 0 on. ``net`` is left on the device, in train mode.
 
     Raises:
-        FloatingPointError: at the first step with a loss that is not finite. Weights and optimizer are those
-            before that step; running statistics, as batch norm's, have seen it.
+        FloatingPointError: at the first step with a loss or gradient that is not finite. Weights and optimizer are
+            those before that step; running statistics, as batch norm's, have seen it.
         ValueError: for settings, data, outputs or a checkpoint that do not fit.
 
     On the CPU a run that is killed and resumed ends, bit for bit, where an uninterrupted one does. Under torchrun
     each process takes its share of every batch; without dropout and batch norm the result is that of one process.
     """
-    _check(tasks, train, optimizer, precision, steps=steps, log_every=log_every, checkpoint_every=checkpoint_every)
+    _check(tasks, optimizer, precision, steps=steps, log_every=log_every, checkpoint_every=checkpoint_every)
+    _check_sizes(snapshots, clip, lr=lr, unit_lr_scale=unit_lr_scale, weight_decay=weight_decay)
+    data = {"train": train} if validation is None else {"train": train, "validation": validation}
+    for use, part in data.items():
+        check_data(f"fit's {use}", part, tasks)
     # without cpu=True torchrun goes unnoticed; precision is set around the forward pass, which leaves net as it is
-    accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available())
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # a tower whose task is not trained
+    accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
     device, rank, processes = accelerator.device, accelerator.process_index, accelerator.num_processes
+    channels_last = channels_last and train.tensors["image"].ndim == 4
     layout = torch.channels_last if channels_last else torch.preserve_format
     net.to(device, memory_format=layout).train()
     solver = OPTIMIZERS[optimizer](parameter_groups(net, lr, unit_lr_scale, weight_decay))
@@ -92,16 +109,17 @@ def fit(
     validation = None if validation is None else validation.to(device)
     weights = _weights(tasks, loss_weights or {}).to(device)
     history = History(list(tasks))
+    rates = factors(schedule, steps)
     marks = {round(i * steps / max(1, snapshots - 1)) for i in range(snapshots)}
     settings = dict(
         steps=steps, lr=lr, unit_lr_scale=unit_lr_scale, seed=seed, batch_size=batch_size, optimizer=optimizer,
-        weight_decay=weight_decay, schedule=[schedule(i / 20) for i in range(20)], clip=clip,
-        loss_weights=weights.tolist(), augment=augment, validation=validation is not None, precision=precision,
+        weight_decay=weight_decay, schedule=torch.tensor(rates, dtype=torch.float64), clip=clip,
+        loss_weights=weights.tolist(), augment=augment, precision=precision,
         channels_last=channels_last, log_every=log_every, snapshots=snapshots, processes=processes,
     )  # fmt: skip
     parts = {"net": net, "optimizer": solver, "batches": batches, "history": history}
     parts["random"] = RandomState(accelerator)
-    made_with = describe(settings, net, tasks, train) if resume else {}
+    made_with = describe(settings, net, tasks, **data) if resume is not None else {}
     checkpoint = Checkpoint(resume, made_with, parts, accelerator)
 
     def snapshot(step: int) -> None:
@@ -111,21 +129,21 @@ def fit(
 
     with own_random_state(seed + 1000 * rank, device):
         done = checkpoint.restore()
-        model = accelerator.prepare_model(net) if processes > 1 else net
+        model = accelerator.prepare_model(Restricted(net, tasks)) if processes > 1 else net
         if done == 0 and marks:
             snapshot(0)
         quiet = None if accelerator.is_main_process else True  # None: quiet without a terminal
         for step in (bar := tqdm(range(done + 1, steps + 1), initial=done, total=steps, disable=quiet)):
-            set_rates(solver, schedule((step - 1) / steps))
+            set_rates(solver, rates[step - 1])
             batch = batches.draw()
             if augment is not None:
                 batch = augment(batch)
             batch["image"] = batch["image"].to(memory_format=layout)
             solver.zero_grad()
-            totals, counts = _backward(accelerator, model, batch, tasks, weights, bf16=precision == "bf16")
-            _stop_unless_finite(step, dict(zip(tasks, totals, strict=True)), solver)
-            if clip is not None:
-                nn.utils.clip_grad_norm_(net.parameters(), clip)
+            sums = _backward(accelerator, model, batch, tasks, weights, bf16=precision == "bf16")
+            *sums, norm = torch.cat([sums, clip_gradient(net, clip)[None]]).tolist()  # one wait for the device
+            totals, counts = sums[: len(tasks)], sums[len(tasks) :]
+            stop_unless_finite(step, dict(zip(tasks, totals, strict=True)), norm, solver)
             solver.step()
             history.add_losses(totals, counts)
             if step % log_every == 0 or step == steps:
@@ -137,57 +155,41 @@ def fit(
     return history
 
 
-def _check(tasks: Mapping[str, Task], train: TensorData, optimizer: str, precision: str, **counts: int) -> None:
+def _check(tasks: Mapping[str, Task], optimizer: str, precision: str, **counts: int) -> None:
     if not tasks or optimizer not in OPTIMIZERS or precision not in ("no", "bf16") or min(counts.values()) < 1:
         found = {"tasks": list(tasks), "optimizer": optimizer, "precision": precision, **counts}
         raise ValueError(
             f"fit needs a task, optimizer 'sgd' or 'adam', precision 'no' or 'bf16', and {', '.join(counts)} ≥ 1; got "
             + ", ".join([f"{name}={value!r}" for name, value in found.items()])
         )
-    if "image" not in train.tensors or len(train) == 0:
-        raise ValueError(f'fit needs samples with an "image"; got {len(train)} samples with {list(train.tensors)}')
+
+
+def _check_sizes(snapshots: int, clip: float | None, **rates: float) -> None:
+    if not all([math.isfinite(rate) for rate in rates.values()]):
+        raise ValueError(f"fit needs {', '.join(rates)} to be finite; got {rates}")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip must be above 0, or None to leave the gradient as it is; got {clip}")
+    if snapshots < 0 or snapshots == 1:
+        raise ValueError(f"snapshots must be 0 for none, or at least 2, the first and the last step; got {snapshots}")
 
 
 def _weights(tasks: Mapping[str, Task], given: Mapping[str, float]) -> Tensor:
     if unknown := set(given) - set(tasks):
         raise ValueError(f"loss_weights={sorted(unknown)} are for none of the tasks {list(tasks)}")
+    if not all([math.isfinite(weight) for weight in given.values()]):
+        raise ValueError(f"loss_weights must be finite; got {dict(given)}")
     return torch.tensor([float(given.get(name, 1)) for name in tasks])
 
 
 def _backward(
     accelerator: Accelerator, model: nn.Module, batch: Batch, tasks: Mapping[str, Task], weights: Tensor, bf16: bool
-) -> tuple[list[float], list[float]]:
-    """Add the gradient of the batch's weighted loss; return each task's summed loss and its number of labels."""
+) -> Tensor:
+    """Add the gradient of the batch's weighted loss; return each task's summed loss, then each number of labels."""
     with torch.autocast(batch["image"].device.type, torch.bfloat16, enabled=bf16):
         outputs = forward(model, batch["image"], tasks)
     pairs = [task.loss(convert_to_fp32(outputs[name]), batch) for name, task in tasks.items()]
     totals, counts = [torch.stack(values) for values in zip(*pairs, strict=True)]
     overall = accelerator.reduce(torch.stack([totals.detach(), counts.to(totals)]), "sum")  # of all processes
-    read = _copy_to_host(overall)
     loss = (weights * totals / overall[1].clamp(min=1)).sum()
     accelerator.backward(loss * accelerator.num_processes)  # gradients are averaged over processes
-    return read()
-
-
-def _copy_to_host(values: Tensor) -> Callable[[], list]:
-    """Start the copy; calling what is returned waits for it, and not for work queued on the device since."""
-    if values.device.type != "cuda":
-        return values.tolist
-    host = values.to("cpu", non_blocking=True)
-    copied = torch.cuda.current_stream(values.device).record_event()
-
-    def read() -> list:
-        copied.synchronize()
-        return host.tolist()
-
-    return read
-
-
-def _stop_unless_finite(step: int, losses: Mapping[str, float], optimizer: torch.optim.Optimizer) -> None:
-    bad = [f"{task!r} is {loss}" for task, loss in losses.items() if not math.isfinite(loss)]
-    if bad:
-        rates = ", ".join([f"{group['name']} {group['lr']:g}" for group in optimizer.param_groups])
-        raise FloatingPointError(
-            f"at step {step} the loss of {' and of '.join(bad)}, with learning rates {rates}; the weights are those "
-            "before the step: lower lr or unit_lr_scale, or set clip"
-        )
+    return overall.flatten()

@@ -165,9 +165,13 @@ def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor]) -
 
 
 def _check(alpha: Tensor, maps: Sequence[Tensor]) -> None:
-    tasks = alpha.shape[-1]
+    if alpha.ndim != 3 or alpha.shape[1] != alpha.shape[2] or not alpha.is_floating_point():
+        raise ValueError(f"alpha must be floating point (C or 1, T, T); got {tuple(alpha.shape)} {alpha.dtype}")
+    tasks = alpha.shape[1]
     if len(maps) != tasks:
         raise ValueError(f"this cross-stitch unit joins {tasks} tasks, so it needs {tasks} maps; got {len(maps)}")
+    if not isinstance(maps, list | tuple) or not all([isinstance(x, Tensor) for x in maps]):
+        raise ValueError(f"maps is a list of tensors, one a task; got a {type(maps).__name__}")
     first = maps[0]
     for x in maps[1:]:
         if (x.shape, x.dtype, x.device) != (first.shape, first.dtype, first.device):
@@ -177,4 +181,6 @@ def _check(alpha: Tensor, maps: Sequence[Tensor]) -> None:
         expected = f"(B, {alpha.shape[0]}, ...)" if alpha.shape[0] > 1 else "(B, C, ...)"
         raise ValueError(f"this cross-stitch unit needs maps of shape {expected}; got {tuple(first.shape)}")
     if not first.is_floating_point():
-        raise ValueError(f"cross-stitch maps must be floating point; got {first.dtype}: call .float() on them")
+        raise ValueError(f"cross-stitch maps must be real floating point, as float32 is; got {first.dtype}")
+    if alpha.device != first.device:
+        raise ValueError(f"alpha is on {alpha.device}, the maps on {first.device}: move the unit with .to(...)")

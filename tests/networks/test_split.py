@@ -67,3 +67,19 @@ def test_a_branch_that_begins_in_place_does_not_reach_the_other_branch():
 def test_wrong_splits_are_refused_by_name(factory, tasks, at, match):
     with pytest.raises(ValueError, match=match):
         split(factory, tasks, at)
+
+
+def test_takes_any_task_name_and_layers_that_are_used_twice():
+    def tower(task):
+        relu = nn.ReLU()
+        return nn.Sequential(OrderedDict(a=nn.Linear(4, 4), r1=relu, b=nn.Linear(4, 4), r2=relu, score=nn.Linear(4, 2)))
+
+    net = split(tower, ["type", "a.b"], at="score")
+    assert list(net(torch.randn(3, 4))) == ["type", "a.b"]
+    assert [name for name in net.trunk._modules] == ["a", "r1", "b", "r2"]
+
+
+def test_a_factory_that_repeats_itself_is_refused():
+    tower = nn.Sequential(OrderedDict(a=nn.Linear(4, 4), score=nn.Linear(4, 2)))
+    with pytest.raises(ValueError, match="one module for two tasks"):
+        split(lambda task: tower, ["a", "b"], at="score")

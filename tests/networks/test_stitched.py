@@ -319,3 +319,15 @@ def test_what_a_trace_cannot_follow_may_stand_in_a_child_without_a_stitched_laye
 class Choosy(nn.Module):
     def forward(self, x):
         return x * 2 if x.sum() > 0 else x * 3
+
+
+@pytest.mark.parametrize("names", [("type", "type_"), ("a.b", "a/b")])
+def test_task_names_that_would_overwrite_each_other_are_refused(names):
+    towers = {name: nn.Sequential(OrderedDict(r=nn.ReLU(), score=nn.Linear(4, 2))) for name in names}
+    with pytest.raises(ValueError, match="would both be stored as"):
+        stitch(towers, ["r"], (1, 4))
+
+
+def test_towers_without_names_are_refused():
+    with pytest.raises(ValueError, match="towers is a dict of task names"):
+        stitch([nn.Linear(2, 2), nn.Linear(2, 2)], ["r"], (1, 2))

@@ -60,3 +60,23 @@ def test_misfits_are_named():
         Classification("article", classes=1)
     with pytest.raises(ValueError, match=r"'article' needs an output of shape \(4, 3\); got \(4, 2\)"):
         TASK.loss(SCORES[:, :2], labels(0, 1, 2, 0))
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(4, 1, dtype=torch.long), torch.full((4,), 0.9), torch.ones(4) > 0])
+def test_labels_that_are_no_vector_of_integers_are_refused(wrong):
+    for use in (TASK.loss, TASK.metric().update):
+        with pytest.raises(ValueError, match=r"labels 'article' must be integers of shape \(B,\), one a sample; got"):
+            use(SCORES, {"article": wrong})
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.uint8, torch.uint16])
+def test_check_passes_every_class_and_refuses_others(dtype):
+    TASK.check("seg", {"article": torch.tensor([0, 1, 2], dtype=dtype)})
+    with pytest.raises(ValueError, match="got 2 others, the first 3: renumber them"):
+        TASK.check("seg", {"article": torch.tensor([0, 3, 100], dtype=dtype)})
+
+
+def test_check_passes_unknown_labels_and_names_missing_ones():
+    TASK.check("seg", labels(0, IGNORE, 2))
+    with pytest.raises(ValueError, match=r"task 'seg' needs the labels 'article'; got a data set with \['group'\]"):
+        TASK.check("seg", {"group": torch.tensor([0])})

@@ -19,6 +19,9 @@ class TensorData(Dataset):
         ValueError: if there is no tensor or their first dimensions differ.
 
     ``data[3]`` is one sample, ``data[tensor_of_indices]`` and ``data[slice]`` are batches; both are dicts.
+
+    >>> TensorData({"image": torch.zeros(5, 1, 28, 28), "article": torch.zeros(5)})
+    TensorData(5 samples: image (1, 28, 28), article ())
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]):
@@ -29,6 +32,10 @@ class TensorData(Dataset):
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
+
+    def __repr__(self) -> str:
+        shapes = ", ".join([f"{name} {tuple(tensor.shape[1:])}" for name, tensor in self.tensors.items()])
+        return f"TensorData({len(self)} samples: {shapes})"
 
     def __getitem__(self, index: int | slice | Tensor) -> dict[str, Tensor]:
         return {name: tensor[index] for name, tensor in self.tensors.items()}

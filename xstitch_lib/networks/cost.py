@@ -32,10 +32,15 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
         each value of one map), leaving out, as is usual, additions, batch norm, activations and pooling; the units'
         weights.
 
+    Raises:
+        ValueError: for an empty batch.
+
     >>> cost(nn.Linear(20, 5), example=(2, 20))
     Cost(parameters=105, multiplies=100, alphas=0)
     """
     batch = batch_for(net, example)
+    if len(batch) == 0:
+        raise ValueError("cost needs at least one sample; the example's batch is empty")
     in_units: list[int] = []
 
     def count(unit: CrossStitchUnit, args: Any, mixed: Sequence[Tensor]) -> None:

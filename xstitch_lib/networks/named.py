@@ -1,7 +1,8 @@
 """Modules under any name, dots and Python's own words included."""
 
+import difflib
 import keyword
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import nn
 
@@ -31,8 +32,14 @@ class Named(nn.ModuleDict):
         return super().__getitem__(self._names[name])
 
     def __setitem__(self, name: str, module: nn.Module) -> None:
-        self._names[name] = self.key(name)
-        super().__setitem__(self._names[name], module)
+        key = self.key(name)
+        for other, taken in self._names.items():
+            if taken == key and other != name:
+                raise ValueError(
+                    f"the names {other!r} and {name!r} would both be stored as {key!r}: rename one of them"
+                )
+        self._names[name] = key
+        super().__setitem__(key, module)
 
     def __delitem__(self, name: str) -> None:
         super().__delitem__(self._names.pop(name))
@@ -48,3 +55,14 @@ class Named(nn.ModuleDict):
 
     def items(self) -> list[tuple[str, nn.Module]]:
         return [(name, self[name]) for name in self]
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: those that look like it, or some that exist.
+
+    >>> did_you_mean("pool3", ["conv1", "pool1", "pool2"])
+    '; did you mean one of pool2, pool1?'
+    """
+    names = list(names)
+    near = difflib.get_close_matches(name, names, n=4, cutoff=0.6) or names[:8]
+    return f"; did you mean one of {', '.join(near)}?"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ def batch_for(net: nn.Module, example: Any) -> Any:
     >>> batch_for(nn.Linear(3, 1).double(), (4, 3)).dtype
     torch.float64
     """
-    if not (isinstance(example, tuple | list) and all([isinstance(size, int) for size in example])):
+    if not (isinstance(example, tuple | list) and all([isinstance(size, Integral) for size in example])):
         return example
     weights = next(net.parameters(), torch.empty(0))
-    return torch.zeros(tuple(example), dtype=weights.dtype, device=weights.device)
+    return torch.zeros([int(size) for size in example], dtype=weights.dtype, device=weights.device)

@@ -1,10 +1,12 @@
 """Split networks: a shared trunk, then one branch a task; what the paper compares stitching with (section 3.1)."""
 
-import difflib
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import nn
+
+from xstitch_lib.networks.named import Named, did_you_mean
 
 
 def split(tower_factory: Callable[[str], nn.Sequential], tasks: Iterable[str], at: str) -> "Split":
@@ -31,26 +33,31 @@ def split(tower_factory: Callable[[str], nn.Sequential], tasks: Iterable[str], a
     tasks = list(tasks)
     if len(tasks) < 2 or len(set(tasks)) < len(tasks):
         raise ValueError(f"a split network needs at least 2 different tasks; got {tasks}")
-    trunk, branches = None, {}
-    for task in tasks:
-        tower = tower_factory(task)
-        if not isinstance(tower, nn.Sequential):
-            raise ValueError(f"split needs nn.Sequential towers; tower_factory({task!r}) gave a {type(tower).__name__}")
-        names = [name for name, _ in tower.named_children()]
-        if at not in names:
-            near = difflib.get_close_matches(at, names, n=4, cutoff=0.4) or names
-            raise ValueError(f"tower {task!r} has no layer {at!r} to split at; did you mean one of {', '.join(near)}?")
-        start = names.index(at)
-        if start == 0:
-            raise ValueError(
-                f"a split at {at!r}, the first layer, shares nothing: split at one of {', '.join(names[1:])}"
-            )
-        trunk = tower[:start] if trunk is None else trunk
-        shared = [name for name, _ in trunk.named_children()]
-        if names[:start] != shared:
-            raise ValueError(f"tower {task!r} begins with {', '.join(names[:start])}, the trunk is {', '.join(shared)}")
-        branches[task] = tower[start:]
-    return Split(trunk, branches)
+    towers = {task: tower_factory(task) for task in tasks}
+    if len(set(towers.values())) < len(towers):
+        raise ValueError("tower_factory gave one module for two tasks: make a new tower at each call")
+    layers = {task: _layers(task, tower, at) for task, tower in towers.items()}
+    start = list(layers[tasks[0]]).index(at)
+    trunk = list(layers[tasks[0]].items())[:start]
+    shared = [name for name, _ in trunk]
+    for task, named in layers.items():
+        if list(named)[: list(named).index(at)] != shared:
+            found = ", ".join(list(named)[: list(named).index(at)])
+            raise ValueError(f"tower {task!r} begins with {found}, the trunk is {', '.join(shared)}")
+    branches = {task: nn.Sequential(OrderedDict(list(named.items())[start:])) for task, named in layers.items()}
+    return Split(nn.Sequential(OrderedDict(trunk)), branches)
+
+
+def _layers(task: str, tower: nn.Module, at: str) -> dict[str, nn.Module]:
+    if not isinstance(tower, nn.Sequential):
+        raise ValueError(f"split needs nn.Sequential towers; tower_factory({task!r}) gave a {type(tower).__name__}")
+    layers = dict(tower._modules)  # named_children() would leave out a module's second use
+    if at not in layers:
+        raise ValueError(f"tower {task!r} has no layer {at!r} to split at{did_you_mean(at, layers)}")
+    if next(iter(layers)) == at:
+        later = ", ".join(list(layers)[1:])
+        raise ValueError(f"a split at {at!r}, the first layer, shares nothing: split at one of {later}")
+    return layers
 
 
 class Split(nn.Module):
@@ -66,7 +73,7 @@ class Split(nn.Module):
 
     def __init__(self, trunk: nn.Module, branches: dict[str, nn.Module]):
         super().__init__()
-        self.trunk, self.branches = trunk, nn.ModuleDict(branches)
+        self.trunk, self.branches = trunk, Named(branches)
 
     def forward(self, x) -> dict[str, Any]:
         shared = self.trunk(x)

@@ -3,7 +3,6 @@
 Misra et al., section 4 and figure 4.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ from torch import Size, Tensor, fx, nn
 
 from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.merge import merge, only_output
-from xstitch_lib.networks.named import Named
+from xstitch_lib.networks.named import Named, did_you_mean
 from xstitch_lib.networks.probe import batch_for, untouched
 from xstitch_lib.unit import CrossStitchUnit
 
@@ -51,8 +50,8 @@ def stitch(
 
     Source: section 4; section 5 for where units stand.
     """
-    towers = dict(towers)
     _check(towers, after, per)
+    towers, after = dict(towers), list(after)
     maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
     return Stitched(towers, units)
@@ -96,7 +95,7 @@ class Stitched(nn.Module):
         return merge(self.towers, self.units, training=False).python_code("self").src.strip()
 
     def _layers(self, module: nn.Module, prefix: str) -> Iterator[tuple[str, bool]]:
-        for child_name, child in module.named_children():
+        for child_name, child in module._modules.items():  # named_children() leaves out a module's second use
             name = prefix + child_name
             opened = any([unit.startswith(name + ".") for unit in self.units])
             if opened:
@@ -118,11 +117,15 @@ class Stitched(nn.Module):
 
 
 def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> None:
+    if not isinstance(towers, Mapping) or not all([isinstance(task, str) for task in towers]):
+        raise ValueError(
+            f'towers is a dict of task names and networks, {{"seg": net, ...}}; got {type(towers).__name__}'
+        )
     if len(towers) < 2:
         raise ValueError(f"stitching joins at least 2 towers; got {list(towers)}")
     if len(set(towers.values())) < len(towers):
         raise ValueError(f"two of the towers {list(towers)} are one module: copy.deepcopy it for each task")
-    if isinstance(after, str) or not after:
+    if not isinstance(after, list | tuple) or not after:
         raise ValueError(f"after is a list of the layers to stitch, at least one; got {after!r}")
     if len(set(after)) < len(after):
         raise ValueError(f"a layer is named twice in after={list(after)}")
@@ -132,9 +135,7 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> N
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         for layer in after:
             if layer not in names:
-                near = difflib.get_close_matches(layer, names, n=4, cutoff=0.4)
-                near = near or [name for name, _ in tower.named_children()]
-                raise ValueError(f"tower {task!r} has no layer {layer!r}; did you mean one of {', '.join(near)}?")
+                raise ValueError(f"tower {task!r} has no layer {layer!r}{did_you_mean(layer, names)}")
 
 
 def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> dict[str, Tensor]:
@@ -164,7 +165,7 @@ def _unit(name: str, maps: Mapping[str, Tensor], per: str, alpha_same: float) ->
     if min(x.ndim for x in maps.values()) < 2:
         raise ValueError(f"after {name!r} a unit needs maps (B, C, ...); got {found}")
     if per == "dense":
-        return DenseUnit([x[:1].numel() for x in maps.values()]).to(first)
+        return DenseUnit([x.shape[1:].numel() for x in maps.values()]).to(first)
     if any([x.shape != first.shape for x in others]):
         raise ValueError(f"after {name!r} the towers' maps must have one shape; got {found}")
     return CrossStitchUnit(len(maps), first.shape[1] if per == "channel" else None, alpha_same).to(first)

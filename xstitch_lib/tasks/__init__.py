@@ -29,6 +29,12 @@ class Task(Protocol):
 
     outputs: int
 
+    def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """Raise a ValueError if a data set's ``tensors`` lack what the task, called ``name``, is trained for.
+
+        Once a call of `fit` or `evaluate`, so that `loss` need not look at values and wait for the device.
+        """
+
     def loss(self, output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The sum of the loss over everything labelled in a batch, and how many that were; two scalars.
 

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from xstitch_lib.data.tensors import IGNORE
 
+INTEGERS = (torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int8, torch.int16, torch.int32, torch.int64)
+
 
 @dataclass(frozen=True)
 class Classification:
@@ -19,7 +21,8 @@ class Classification:
         classes: K ≥ 2.
 
     Raises:
-        ValueError: for fewer than two classes; from `loss`, if the output is not (B, K).
+        ValueError: for fewer than two classes; from `loss`, if the output is not (B, K) or the labels are not
+            (B,) integers; from `check`, if labels are missing or out of range.
 
     >>> article = Classification("article", classes=10)
     >>> article.outputs
@@ -38,6 +41,21 @@ class Classification:
         """K, the size of the head."""
         return self.classes
 
+    def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+        """Refuse a data set's ``tensors`` without fitting labels; ``name`` is the task's, for the message."""
+        if self.target not in tensors:
+            raise ValueError(
+                f"task {name!r} needs the labels {self.target!r}; got a data set with {list(tensors)}: add them to it, "
+                "or name one of these as the task's target"
+            )
+        labels = self._integers(tensors[self.target])
+        wrong = labels[(labels != IGNORE) & ((labels < 0) | (labels >= self.classes))]
+        if len(wrong):
+            raise ValueError(
+                f"task {name!r} needs labels {self.target!r} from 0 to {self.classes - 1}, or {IGNORE} where unknown; "
+                f"got {len(wrong)} others, the first {wrong[0].item()}: renumber them or give the task more classes"
+            )
+
     def loss(self, output: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Cross-entropy of ``output`` (B, K), summed over the labelled samples, and their number."""
         labels = self._labels(output, batch)
@@ -52,10 +70,16 @@ class Classification:
         return output.argmax(dim=1)
 
     def _labels(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        labels = batch[self.target]
+        labels = self._integers(batch[self.target])
         if output.shape != (len(labels), self.classes):
             found = tuple(output.shape)
             raise ValueError(f"{self.target!r} needs an output of shape {(len(labels), self.classes)}; got {found}")
+        return labels
+
+    def _integers(self, labels: Tensor) -> Tensor:
+        if labels.ndim != 1 or labels.dtype not in INTEGERS:
+            found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+            raise ValueError(f"labels {self.target!r} must be integers of shape (B,), one a sample; got {found}")
         return labels.long()
 
 
