@@ -21,7 +21,7 @@ def evaluate(
         batch_size: changes memory and speed, not the result.
 
     Returns:
-        A dict ``{task: {metric: value}}``. The network runs in eval mode; afterwards every module is in the mode it was in.
+        A dict ``{task: {metric: value}}``. The network runs in eval mode and is left in the mode it was in.
 
     Raises:
         ValueError: if the network gives no output for one of the tasks, or the data do not fit the tasks.
