@@ -57,8 +57,8 @@ def check_data(user: str, data: TensorData, tasks: Mapping[str, Task]) -> None:
         task.check(name, data.tensors)
 
 
-def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> dict[str, Any]:
-    """{task: output} of a network for these tasks alone; for one task it may return the output bare.
+def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> Mapping[str, Any]:
+    """{task: output} of a network, which for one task may return the output bare.
 
     Raises:
         ValueError: if there is no output for one of the tasks.
@@ -69,15 +69,4 @@ def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> dict[st
     if not isinstance(outputs, Mapping) or not set(tasks) <= set(outputs):
         found = list(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
         raise ValueError(f"the network must return a dict with an output for each of {list(tasks)}; got {found}")
-    return {name: outputs[name] for name in tasks}
-
-
-class Restricted(nn.Module):
-    """A network without the outputs nobody asked for: several processes would wait for their gradients."""
-
-    def __init__(self, net: nn.Module, tasks: Mapping[str, Task]):
-        super().__init__()
-        self.net, self.tasks = net, tasks
-
-    def forward(self, image: Tensor) -> dict[str, Any]:
-        return forward(self.net, image, self.tasks)
+    return outputs

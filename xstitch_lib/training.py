@@ -13,7 +13,7 @@ from tqdm import tqdm
 from xstitch_lib.batches import Batches
 from xstitch_lib.checkpoint import Checkpoint, RandomState, describe, own_random_state
 from xstitch_lib.data.tensors import TensorData
-from xstitch_lib.evaluation import Restricted, check_data, evaluate, forward
+from xstitch_lib.evaluation import check_data, evaluate, forward
 from xstitch_lib.history import History
 from xstitch_lib.optim import (
     OPTIMIZERS,
@@ -129,7 +129,7 @@ def fit(
 
     with own_random_state(seed + 1000 * rank, device):
         done = checkpoint.restore()
-        model = accelerator.prepare_model(Restricted(net, tasks)) if processes > 1 else net
+        model = accelerator.prepare_model(net) if processes > 1 else net
         if done == 0 and marks:
             snapshot(0)
         quiet = None if accelerator.is_main_process else True  # None: quiet without a terminal
