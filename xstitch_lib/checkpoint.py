@@ -1,7 +1,6 @@
 """Stop anywhere, go on as if nothing had happened: the file that `fit` resumes from."""
 
 import contextlib
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,8 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+
+from xstitch_lib.files import replacing
 
 FORMAT = "xstitch_lib checkpoint 1"
 
@@ -130,13 +131,8 @@ def _fingerprint(tensor: Tensor) -> str:
 
 
 def _write(path: Path, state: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"unfinished.{path.name}")
-    with open(unfinished, "wb") as file:
+    with replacing(path) as file:
         torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
 
 
 def _read(path: Path) -> dict[str, Any]:
