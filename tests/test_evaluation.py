@@ -2,10 +2,14 @@
 
 import pytest
 import torch
-from training_runs import TASKS, samples, stitched
+from torch import nn
+from torch.nn import functional as F
+from training_runs import TASKS, samples, stitched, train
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
-from xstitch_lib.evaluation import evaluate
+from xstitch_lib.evaluation import count, evaluate
+from xstitch_lib.networks import split
+from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
 
 
 def test_evaluation_is_over_the_whole_set_and_leaves_the_modes_alone():
@@ -18,6 +22,45 @@ def test_evaluation_is_over_the_whole_set_and_leaves_the_modes_alone():
     labelled = data.tensors["a"] != IGNORE
     right = net.eval()(data.tensors["image"])["a"].argmax(1) == data.tensors["a"]
     assert whole["a"]["accuracy"] == pytest.approx(100 * right[labelled].float().mean().item())
+
+
+def test_what_was_counted_tells_each_class_too():
+    net, data = stitched(), samples(50, missing=0.3)
+    metrics = count(net, TASKS, data)
+    assert {name: metric.compute() for name, metric in metrics.items()} == evaluate(net, TASKS, data)
+    counts = [row["samples"] for row in metrics["a"].per_class().values()]
+    assert counts == [(data.tensors["a"] == number).sum() for number in range(3)]
+
+
+def slopes(n=60):
+    """Pictures whose colour tells the direction of a slope, and whose brightness tells a class."""
+    g = torch.Generator().manual_seed(0)
+    normals = torch.randn(n, 3, 2, 3, generator=g)
+    normals = F.normalize(normals, dim=1).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    seg = torch.randint(2, (n, 2, 3), generator=g).repeat_interleave(4, 1).repeat_interleave(4, 2)
+    image = torch.cat([normals, seg[:, None]], dim=1)
+    seg[: n // 2], normals[n // 3 :, :, :4] = IGNORE, 0
+    return TensorData({"image": image, "seg": seg, "normals": normals})
+
+
+def test_tasks_on_pixels_are_trained_and_evaluated_like_any_other():
+    torch.manual_seed(0)
+    data = slopes()
+    tasks = {
+        "seg": SemanticSegmentation("seg", 2, loss_stride=2),
+        "sn": SurfaceNormals.from_data(data, codewords=8, loss_stride=2),
+    }
+
+    def tower(task):
+        layers = nn.Conv2d(4, 16, 4, stride=4), nn.ReLU(), nn.Conv2d(16, 16, 1), nn.ReLU()
+        return nn.Sequential(*layers, nn.Conv2d(16, tasks[task].outputs, 1))
+
+    net = split(tower, tasks, at="2")
+    before = evaluate(net, tasks, data)
+    train(net, data, tasks=tasks, steps=300, lr=0.3)
+    after = evaluate(net, tasks, data)
+    assert after["seg"]["mIU"] > 80 > before["seg"]["mIU"]
+    assert after["sn"]["mean"] < 40 < before["sn"]["mean"]
 
 
 @pytest.mark.parametrize(

@@ -80,3 +80,25 @@ def test_check_passes_unknown_labels_and_names_missing_ones():
     TASK.check("seg", labels(0, IGNORE, 2))
     with pytest.raises(ValueError, match=r"task 'seg' needs the labels 'article'; got a data set with \['group'\]"):
         TASK.check("seg", {"group": torch.tensor([0])})
+
+
+def test_each_class_has_its_recall_and_its_number_of_samples():
+    metric = Classification("article", classes=3, names=["shirt", "shoe", "bag"]).metric()
+    metric.update(SCORES, labels(0, 1, IGNORE, 1))  # predicted 0, 1, 2, 0
+    found = metric.per_class()
+    assert found["shirt"] == {"recall": 100.0, "samples": 1}
+    assert found["shoe"] == {"recall": 50.0, "samples": 2}
+    assert found["bag"]["samples"] == 0 and math.isnan(found["bag"]["recall"])
+
+
+def test_an_answer_is_drawn_as_words():
+    named = Classification("article", classes=3, names=["shirt", "shoe", "bag"])
+    assert named.draw(torch.tensor([2, IGNORE, 0])) == ["bag", "unknown", "shirt"]
+    assert TASK.draw(torch.tensor([2])) == ["2"]
+    assert TASK.predict(SCORES, size=(4, 4)).shape == (4,)
+
+
+@pytest.mark.parametrize("names", [["shirt"], ["shirt", "shoe", "shoe"], ["shirt", "shoe", "bag", "coat"]])
+def test_names_that_do_not_fit_are_refused(names):
+    with pytest.raises(ValueError, match="'article' has 3 classes, so it needs as many different names; got"):
+        Classification("article", classes=3, names=names)

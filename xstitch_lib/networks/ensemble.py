@@ -1,5 +1,6 @@
 """Ensembles: several networks of one task, their probabilities averaged (the paper's second baseline, section 6.1)."""
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -9,11 +10,14 @@ from torch import Tensor, nn
 def ensemble(nets: Iterable[nn.Module]) -> "Ensemble":
     """Average the softmax of several networks of one task.
 
+    The result gives scores, as each of the networks does: their softmax is the average.
+
     Raises:
         ValueError: for fewer than two networks.
 
-    >>> net = ensemble([nn.Linear(4, 3), nn.Linear(4, 3)])
-    >>> torch.allclose(net(torch.randn(5, 4)).sum(1), torch.ones(5))
+    >>> first, second, x = nn.Linear(4, 3), nn.Linear(4, 3), torch.randn(5, 4)
+    >>> average = (first(x).softmax(1) + second(x).softmax(1)) / 2
+    >>> torch.allclose(ensemble([first, second])(x).softmax(1), average)
     True
 
     Source: section 6.1.
@@ -22,7 +26,7 @@ def ensemble(nets: Iterable[nn.Module]) -> "Ensemble":
 
 
 class Ensemble(nn.Module):
-    """Networks whose class scores (B, C, ...) become one set of probabilities (B, C, ...); see `ensemble`."""
+    """Networks whose class scores (B, C, ...) become one set of scores (B, C, ...); see `ensemble`."""
 
     def __init__(self, nets: Iterable[nn.Module]):
         super().__init__()
@@ -31,4 +35,6 @@ class Ensemble(nn.Module):
             raise ValueError(f"an ensemble averages at least 2 networks; got {len(self.nets)}")
 
     def forward(self, x) -> Tensor:
-        return torch.stack([net(x).softmax(1) for net in self.nets]).mean(0)
+        """The logarithm of the averaged probabilities."""
+        logs = torch.stack([net(x).log_softmax(1) for net in self.nets])
+        return logs.logsumexp(0) - math.log(len(logs))

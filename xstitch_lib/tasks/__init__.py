@@ -1,4 +1,4 @@
-"""What a tower is trained for: one file a task holds its loss, its metric and how a prediction is decoded."""
+"""What a tower is trained for: one file a task holds its loss, its metric and how a prediction is decoded and drawn."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -6,8 +6,10 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from xstitch_lib.tasks.classification import Classification
+from xstitch_lib.tasks.normals import SurfaceNormals
+from xstitch_lib.tasks.segmentation import SemanticSegmentation
 
-__all__ = ["Classification", "Metric", "Task"]
+__all__ = ["Classification", "Metric", "SemanticSegmentation", "SurfaceNormals", "Task"]
 
 
 class Metric(Protocol):
@@ -19,12 +21,15 @@ class Metric(Protocol):
     def compute(self) -> dict[str, float]:
         """Metric → value over everything counted so far; NaN where nothing was labelled."""
 
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Class → {its metric: value, what was counted: how many labels it has}; empty without classes."""
+
 
 class Task(Protocol):
     """What `fit` and `evaluate` ask of a task.
 
     Attributes:
-        outputs: size of the head a tower needs, its last dimension 1.
+        outputs: size of the head a tower needs: its last dimension, or a map's channels.
     """
 
     outputs: int
@@ -44,5 +49,8 @@ class Task(Protocol):
     def metric(self) -> Metric:
         """A fresh counter."""
 
-    def predict(self, output: Any) -> Any:
-        """The network's output as the answer a reader understands."""
+    def predict(self, output: Any, size: tuple[int, int] | None = None) -> Any:
+        """The network's output as the answer a reader understands: labels, of ``size`` (H, W) if they are maps."""
+
+    def draw(self, answer: Any) -> Any:
+        """Labels or predictions of a batch for the eye: maps as colours (B, H, W, 3) in [0, 1], classes as words."""

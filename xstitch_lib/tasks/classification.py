@@ -1,15 +1,14 @@
 """One label a picture: softmax, cross-entropy, accuracy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from xstitch_lib.data.tensors import IGNORE
-
-INTEGERS = (torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.int8, torch.int16, torch.int32, torch.int64)
+from xstitch_lib.tasks.confusion import Confusion, percent
+from xstitch_lib.tasks.labels import check_range, class_names, integers, required
 
 
 @dataclass(frozen=True)
@@ -19,10 +18,11 @@ class Classification:
     Args:
         target: the name of the labels in a batch: (B,) integers 0…K-1, or `IGNORE` (-1) where unknown.
         classes: K ≥ 2.
+        names: what the classes are called; their numbers where not given.
 
     Raises:
-        ValueError: for fewer than two classes; from `loss`, if the output is not (B, K) or the labels are not
-            (B,) integers; from `check`, if labels are missing or out of range.
+        ValueError: for fewer than two classes, or names that do not fit; from `loss`, if the output is not (B, K) or
+            the labels are not (B,) integers; from `check`, if labels are missing or out of range.
 
     >>> article = Classification("article", classes=10)
     >>> article.outputs
@@ -31,10 +31,10 @@ class Classification:
 
     target: str
     classes: int
+    names: Sequence[str] | None = None
 
     def __post_init__(self):
-        if self.classes < 2:
-            raise ValueError(f"classification of {self.target!r} needs at least 2 classes; got {self.classes}")
+        object.__setattr__(self, "names", class_names(self.target, self.classes, self.names))
 
     @property
     def outputs(self) -> int:
@@ -43,18 +43,8 @@ class Classification:
 
     def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Refuse a data set's ``tensors`` without fitting labels; ``name`` is the task's, for the message."""
-        if self.target not in tensors:
-            raise ValueError(
-                f"task {name!r} needs the labels {self.target!r}; got a data set with {list(tensors)}: add them to it, "
-                "or name one of these as the task's target"
-            )
-        labels = self._integers(tensors[self.target])
-        wrong = labels[(labels != IGNORE) & ((labels < 0) | (labels >= self.classes))]
-        if len(wrong):
-            raise ValueError(
-                f"task {name!r} needs labels {self.target!r} from 0 to {self.classes - 1}, or {IGNORE} where unknown; "
-                f"got {len(wrong)} others, the first {wrong[0].item()}: renumber them or give the task more classes"
-            )
+        labels = integers(self.target, required(name, self.target, tensors), dims=1)
+        check_range(name, self.target, labels, self.classes)
 
     def loss(self, output: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Cross-entropy of ``output`` (B, K), summed over the labelled samples, and their number."""
@@ -65,37 +55,41 @@ class Classification:
         """A fresh `Accuracy`."""
         return Accuracy(self)
 
-    def predict(self, output: Tensor) -> Tensor:
-        """(B, K) scores → (B,) classes."""
+    def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """(B, K) scores → (B,) classes; ``size`` is for tasks with a label for every pixel."""
         return output.argmax(dim=1)
 
+    def draw(self, answer: Tensor) -> list[str]:
+        """(B,) classes → their names; "unknown" for `IGNORE`."""
+        return ["unknown" if number == IGNORE else self.names[number] for number in answer.tolist()]
+
     def _labels(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        labels = self._integers(batch[self.target])
+        labels = integers(self.target, batch[self.target], dims=1)
         if output.shape != (len(labels), self.classes):
             found = tuple(output.shape)
             raise ValueError(f"{self.target!r} needs an output of shape {(len(labels), self.classes)}; got {found}")
         return labels
-
-    def _integers(self, labels: Tensor) -> Tensor:
-        if labels.ndim != 1 or labels.dtype not in INTEGERS:
-            found = f"{labels.dtype} of shape {tuple(labels.shape)}"
-            raise ValueError(f"labels {self.target!r} must be integers of shape (B,), one a sample; got {found}")
-        return labels.long()
 
 
 class Accuracy:
     """How many of the labelled samples are classified right, in percent."""
 
     def __init__(self, task: Classification):
-        self.task = task
-        self.right, self.labelled = torch.tensor(0), torch.tensor(0)
+        self.task, self.confusion = task, Confusion(task.classes)
 
     def update(self, output: Tensor, batch: Mapping[str, Tensor]) -> None:
         """Count one batch; a sample labelled `IGNORE` does not count."""
-        labels = self.task._labels(output, batch)
-        self.right = self.right.to(labels) + (self.task.predict(output) == labels).sum()
-        self.labelled = self.labelled.to(labels) + (labels != IGNORE).sum()
+        self.confusion.add(self.task._labels(output, batch), self.task.predict(output))
 
     def compute(self) -> dict[str, float]:
         """{"accuracy": percent}; NaN if no sample was labelled."""
-        return {"accuracy": (100 * self.right / self.labelled).item()}
+        right, labels = self.confusion.right, self.confusion.labels
+        return {"accuracy": percent(right.sum(), labels.sum()).item()}
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """``{name: {"recall": percent of the class's samples that are found, "samples": their number}}``."""
+        labels = self.confusion.labels
+        columns = zip(percent(self.confusion.right, labels).tolist(), labels.tolist(), strict=True)
+        return {
+            name: {"recall": recall, "samples": n} for name, (recall, n) in zip(self.task.names, columns, strict=True)
+        }
