@@ -4,7 +4,27 @@ from xstitch_lib.networks import towers
 from xstitch_lib.networks.cost import Cost, cost
 from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.ensemble import Ensemble, ensemble
+from xstitch_lib.networks.roofline import intensity
+from xstitch_lib.networks.shared import MTLShared, mtl_shared
 from xstitch_lib.networks.split import Split, split
 from xstitch_lib.networks.stitched import Stitched, stitch
+from xstitch_lib.networks.timing import layer_times, machine_roof, step_times
 
-__all__ = ["Cost", "DenseUnit", "Ensemble", "Split", "Stitched", "cost", "ensemble", "split", "stitch", "towers"]
+__all__ = [
+    "Cost",
+    "DenseUnit",
+    "Ensemble",
+    "MTLShared",
+    "Split",
+    "Stitched",
+    "cost",
+    "ensemble",
+    "intensity",
+    "layer_times",
+    "machine_roof",
+    "mtl_shared",
+    "split",
+    "step_times",
+    "stitch",
+    "towers",
+]

@@ -1,10 +1,11 @@
-"""What a network costs: weights, and multiplications for one sample."""
+"""What a network costs: weights, multiplications for one sample, and memory for its gradient."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Size, Tensor, nn
+from torch import Size, Tensor, UntypedStorage, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from xstitch_lib.networks.dense import DenseUnit
@@ -18,10 +19,11 @@ class Cost(NamedTuple):
     parameters: int
     multiplies: int
     alphas: int
+    activations: int
 
 
 def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
-    """Count a network's weights and what one sample's forward pass multiplies.
+    """Count a network's weights, what one sample's forward pass multiplies, and what it keeps for the backward pass.
 
     Args:
         net: any network; of stitched ones the units are counted too.
@@ -30,13 +32,16 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
     Returns:
         All weights, alphas included; multiply-adds of one sample in convolutions, matrix products and units (T² for
         each value of one map), leaving out, as is usual, additions, batch norm, activations and pooling; the units'
-        weights.
+        weights; and the bytes of one sample that the forward pass keeps for the backward pass, what training needs
+        most memory for. Every tensor is counted once, however many operations keep it, with the picture and, for
+        float32 weights, at 4 bytes a value (8 for the place of a pooling's maximum); parameters, buffers, dropout's
+        masks and what a loss keeps are not.
 
     Raises:
         ValueError: for an empty batch.
 
     >>> cost(nn.Linear(20, 5), example=(2, 20))
-    Cost(parameters=105, multiplies=100, alphas=0)
+    Cost(parameters=105, multiplies=100, alphas=0, activations=80)
     """
     batch = batch_for(net, example)
     if len(batch) == 0:
@@ -48,14 +53,23 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
 
     units = [module for module in net.modules() if isinstance(module, CrossStitchUnit | DenseUnit)]
     hooks = [unit.register_forward_hook(count) for unit in units if isinstance(unit, CrossStitchUnit)]
+    counter = FlopCounterMode(display=False)
+    kept: set[UntypedStorage] = set()  # storages, not tensors: views and in-place results share theirs
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.add(tensor.untyped_storage())
+        return tensor
+
     try:
-        with torch.no_grad(), untouched(net), FlopCounterMode(display=False) as counter:
+        with torch.enable_grad(), untouched(net), counter, saved_tensors_hooks(keep, lambda tensor: tensor):
             net(batch)
     finally:
         for hook in hooks:
             hook.remove()
+    own = {tensor.untyped_storage() for tensor in [*net.parameters(), *net.buffers()]}
     return Cost(
         parameters=sum([parameter.numel() for parameter in net.parameters()]),
         multiplies=(counter.get_total_flops() // 2 + sum(in_units)) // len(batch),
         alphas=sum([unit.alpha.numel() for unit in units]),
+        activations=sum([storage.nbytes() for storage in kept - own]) // len(batch),
     )

@@ -1,22 +1,23 @@
 """Split networks: a shared trunk, then one branch a task; what the paper compares stitching with (section 3.1)."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
 
+from xstitch_lib.networks.factory import TowerFactory, make_towers
 from xstitch_lib.networks.named import Named, did_you_mean
 
 
-def split(tower_factory: Callable[[str], nn.Sequential], tasks: Iterable[str], at: str) -> "Split":
+def split(tower_factory: TowerFactory, tasks: Iterable[str], at: str) -> "Split":
     """Share one tower's layers up to the one before ``at``; from ``at`` on every task has its own.
 
     Args:
         tower_factory: task name → that task's tower, an nn.Sequential with named layers; called once a task, in
             order. The trunk is the first task's, the other towers give their branches only.
         tasks: T ≥ 2 names.
-        at: the first layer that is not shared; at the last layer all but the heads is shared (MTL-shared).
+        at: the first layer that is not shared; at the last layer all but the heads is shared.
 
     Raises:
         ValueError: for fewer than two tasks, a name given twice, a tower that is no nn.Sequential, an unknown
@@ -30,13 +31,9 @@ def split(tower_factory: Callable[[str], nn.Sequential], tasks: Iterable[str], a
 
     Source: section 3.1 and figure 2.
     """
-    tasks = list(tasks)
-    if len(tasks) < 2 or len(set(tasks)) < len(tasks):
-        raise ValueError(f"a split network needs at least 2 different tasks; got {tasks}")
-    towers = {task: tower_factory(task) for task in tasks}
-    if len(set(towers.values())) < len(towers):
-        raise ValueError("tower_factory gave one module for two tasks: make a new tower at each call")
+    towers = make_towers(tower_factory, tasks, "split")
     layers = {task: _layers(task, tower, at) for task, tower in towers.items()}
+    tasks = list(towers)
     start = list(layers[tasks[0]]).index(at)
     trunk = list(layers[tasks[0]].items())[:start]
     shared = [name for name, _ in trunk]
@@ -48,9 +45,7 @@ def split(tower_factory: Callable[[str], nn.Sequential], tasks: Iterable[str], a
     return Split(nn.Sequential(OrderedDict(trunk)), branches)
 
 
-def _layers(task: str, tower: nn.Module, at: str) -> dict[str, nn.Module]:
-    if not isinstance(tower, nn.Sequential):
-        raise ValueError(f"split needs nn.Sequential towers; tower_factory({task!r}) gave a {type(tower).__name__}")
+def _layers(task: str, tower: nn.Sequential, at: str) -> dict[str, nn.Module]:
     layers = dict(tower._modules)  # named_children() would leave out a module's second use
     if at not in layers:
         raise ValueError(f"tower {task!r} has no layer {at!r} to split at{did_you_mean(at, layers)}")

@@ -1,4 +1,4 @@
-"""Small towers, one network for one task: nn.Sequentials whose layers carry the paper's names."""
+"""The tower of the TensorFlow re-implementation."""
 
 from collections import OrderedDict
 

@@ -1,0 +1,104 @@
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from xstitch_lib.networks import cost, mtl_shared, split
+from xstitch_lib.networks.towers import fashion_cnn, small_alexnet_fcn
+
+OUTPUTS = {"seg": 5, "normals": 7}
+PICTURE = (1, 3, 16, 16)
+
+
+def small(task):
+    return small_alexnet_fcn(OUTPUTS[task], width=4)
+
+
+def fashion(task):
+    return fashion_cnn(OUTPUTS[task], width=2, dropout=0.0, batch_norm=False)
+
+
+@pytest.mark.parametrize(("factory", "shape"), [(small, (2, 3, 16, 16)), (fashion, (2, 1, 28, 28))])
+def test_it_starts_as_its_towers(factory, shape):
+    towers, x = {task: factory(task) for task in OUTPUTS}, torch.rand(shape)
+    for tower in towers.values():
+        nn.init.normal_(tower[-1].bias)
+    out = mtl_shared(towers.__getitem__, OUTPUTS)(x)
+    for task, tower in towers.items():
+        torch.testing.assert_close(out[task], tower(x), rtol=0, atol=1e-6)
+
+
+def test_scores_are_s_times_l_times_the_tasks_own_features():
+    net, x = mtl_shared(small, OUTPUTS, latent=3), torch.rand(2, 3, 16, 16)
+    nn.init.normal_(net.latent.weight)
+    for task, scores in net(x).items():
+        product = net.heads[task].weight.flatten(1) @ net.latent.weight.flatten(1)  # nothing nonlinear in between
+        assert product.shape == (OUTPUTS[task], 24)
+        expected = F.conv2d(net.towers[task](x), product[:, :, None, None], net.heads[task].bias)
+        torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_only_the_latent_map_learns_from_every_task():
+    net = mtl_shared(small, OUTPUTS)
+    out = net(torch.rand(2, 3, 16, 16))
+    out["seg"].sum().backward(retain_graph=True)
+    first = net.latent.weight.grad.clone()
+    assert net.towers["seg"].conv1[0].weight.grad.any() and net.heads["seg"].weight.grad.any()
+    assert all([p.grad is None for p in [*net.towers["normals"].parameters(), *net.heads["normals"].parameters()]])
+    out["normals"].sum().backward()
+    assert first.any() and not torch.equal(net.latent.weight.grad, first)
+
+
+def test_its_weights_are_those_of_the_towers_and_one_square_matrix():
+    towers = sum([cost(small(task), PICTURE).parameters for task in OUTPUTS])
+    assert cost(mtl_shared(small, OUTPUTS), PICTURE).parameters == towers + 24 * 24
+    assert cost(mtl_shared(small, OUTPUTS, latent=10), PICTURE).parameters == towers + 10 * 24 - 14 * (5 + 7)
+    assert cost(split(small, OUTPUTS, at="fc8"), PICTURE).parameters < towers  # the other reading of its name
+
+
+def test_the_factorys_towers_stay_as_they_were():
+    towers = {task: small(task) for task in OUTPUTS}
+    net = mtl_shared(towers.__getitem__, OUTPUTS, latent=2)
+    assert list(dict(net.towers["seg"].named_children())) == [name for name in towers["seg"]._modules if name != "fc8"]
+    assert towers["seg"].fc8.weight.shape == (5, 24, 1, 1) and net.heads["seg"].weight.shape == (5, 2, 1, 1)
+    nn.init.zeros_(net.heads["seg"].weight)
+    assert towers["seg"].fc8.weight.any()
+
+
+def test_making_one_draws_no_random_numbers_of_its_own():
+    towers, rng = {task: small(task) for task in OUTPUTS}, torch.get_rng_state()
+    mtl_shared(towers.__getitem__, OUTPUTS)
+    assert torch.equal(torch.get_rng_state(), rng)
+
+
+ONE = small("seg")
+
+
+def ending(head):
+    return lambda task: nn.Sequential(OrderedDict(fc7=nn.Linear(4, 4), fc8=head(task)))
+
+
+@pytest.mark.parametrize(
+    ("factory", "tasks", "latent", "match"),
+    [
+        (small, ["seg"], None, "MTL-shared network needs at least 2 different tasks; got .'seg'."),
+        (small, ["seg", "seg"], None, "at least 2 different tasks"),
+        (lambda task: nn.Linear(2, 2), OUTPUTS, None, "needs nn.Sequential towers; .*'seg'.* gave a Linear"),
+        ({task: ONE for task in OUTPUTS}.__getitem__, OUTPUTS, None, "one module for two tasks"),
+        (ending(lambda task: nn.ReLU()), OUTPUTS, None, r"'seg' ends in ReLU\(\)"),
+        (
+            ending(lambda task: nn.Conv2d(4, 4, 3)),
+            OUTPUTS,
+            None,
+            "an nn.Linear or a 1×1 nn.Conv2d; 'seg' ends in Conv2d",
+        ),
+        (ending(lambda task: nn.Linear(len(task), 2)), OUTPUTS, None, "equally many inputs; .*in_features=3.*=7"),
+        (small, OUTPUTS, 0, "latent must lie in 1…24, .*; got 0"),
+        (small, OUTPUTS, 25, "latent must lie in 1…24, .*; got 25"),
+    ],
+)
+def test_wrong_requests_are_refused_by_name(factory, tasks, latent, match):
+    with pytest.raises(ValueError, match=match):
+        mtl_shared(factory, tasks, latent)

@@ -1,0 +1,11 @@
+"""Towers, one network for one task: nn.Sequentials whose layers carry the paper's names.
+
+A layer's name includes its ReLU: a unit after "conv1" mixes what comes out of it. The paper's two lists of places:
+``POOLS``, after every pooling and fully connected layer, the better one (section 5), and ``CONVS``, after every
+convolutional and fully connected layer; both are for the two AlexNets.
+"""
+
+from xstitch_lib.networks.towers.alexnet import CONVS, POOLS, alexnet_fcn, load_features, small_alexnet_fcn
+from xstitch_lib.networks.towers.fashion import fashion_cnn
+
+__all__ = ["CONVS", "POOLS", "alexnet_fcn", "fashion_cnn", "load_features", "small_alexnet_fcn"]
