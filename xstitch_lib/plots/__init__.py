@@ -1,0 +1,35 @@
+"""Every static figure of the book; one style, colour-blind-safe, light and dark."""
+
+from xstitch_lib.plots.comparisons import paired_differences
+from xstitch_lib.plots.cost import roofline
+from xstitch_lib.plots.curves import (
+    finite_difference_errors,
+    learned_alphas,
+    magnitudes,
+    sorted_alphas,
+    training_paths,
+)
+from xstitch_lib.plots.drawings import cross_stitch_figure, map_grid, one_image_two_tasks, stitched_network
+from xstitch_lib.plots.pictures import class_frequencies, codebook, gallery
+from xstitch_lib.plots.style import COLOURS, TASKS, show_map, use_style
+
+__all__ = [
+    "COLOURS",
+    "TASKS",
+    "class_frequencies",
+    "codebook",
+    "cross_stitch_figure",
+    "finite_difference_errors",
+    "gallery",
+    "learned_alphas",
+    "magnitudes",
+    "map_grid",
+    "one_image_two_tasks",
+    "paired_differences",
+    "roofline",
+    "show_map",
+    "sorted_alphas",
+    "stitched_network",
+    "training_paths",
+    "use_style",
+]

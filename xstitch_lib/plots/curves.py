@@ -1,0 +1,81 @@
+"""Curves and weights of training runs."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from xstitch_lib.plots.style import COLOURS, TASKS
+
+
+def magnitudes(rms: dict[str, Sequence[float]]) -> Figure:
+    """How large a map is after each of several units in a row, one line an initialisation, on a log scale."""
+    figure, ax = plt.subplots(figsize=(5.6, 3.1))
+    styles = [("o", "-"), ("s", "--"), ("^", ":"), ("D", "-.")]
+    for (name, values), (marker, line), colour in zip(rms.items(), styles, [*TASKS, COLOURS["mixed"]], strict=False):
+        ax.plot(range(len(values)), values, marker=marker, ls=line, color=colour, label=name)
+    ax.set(yscale="log", xlabel="units passed", ylabel="size of the maps (RMS, start = 1)")
+    ax.set_xticks(range(len(values)))
+    ax.legend(title="rows of alpha")
+    figure.tight_layout()
+    return figure
+
+
+def learned_alphas(alpha: Tensor, per_layer: Tensor) -> Figure:
+    """Sorted alpha_S and alpha_D of one unit (C, 2, 2), one panel a task, with the per-layer value as a line."""
+    alpha, per_layer = alpha.detach(), per_layer.detach()
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.9), sharey=True)
+    for task, ax in enumerate(axes):
+        for other, name, colour in [
+            (task, r"$\alpha_S$", TASKS[task]),
+            (1 - task, r"$\alpha_D$", COLOURS["mixed"]),
+        ]:
+            values = np.sort(alpha[:, task, other].numpy())
+            ax.plot(values, color=colour, marker="o" if other == task else "s", ms=3, lw=1.2, label=name)
+            ax.axhline(float(per_layer[0, task, other]), color=colour, ls=(0, (4, 3)), lw=1.2)
+        ax.set(title=f"task {'AB'[task]}", xlabel="channel, sorted by weight")
+        ax.legend(loc="center right")
+    axes[0].set_ylabel("weight")
+    figure.tight_layout()
+    return figure
+
+
+def finite_difference_errors(steps: Sequence[float], errors: Mapping[str, Sequence[float]]) -> Figure:
+    """Relative error of finite differences against their step, one line a formula, log-log."""
+    figure, ax = plt.subplots(figsize=(5.6, 3.1))
+    for (name, values), line, colour in zip(errors.items(), ["-", "--"], TASKS, strict=False):
+        ax.plot(steps, values, marker="o", ms=4, ls=line, color=colour, label=name)
+    ax.set(xscale="log", yscale="log", xlabel="step h", ylabel="relative difference")
+    ax.grid(axis="y")
+    ax.legend(title="Eq. 3")
+    figure.tight_layout()
+    return figure
+
+
+def training_paths(paths: dict[str, Sequence[float]], ylabel: str) -> Figure:
+    """A quantity along the training steps, one line a run, on a log scale."""
+    figure, ax = plt.subplots(figsize=(5.6, 3.1))
+    for (name, values), line, colour in zip(paths.items(), ["-", "--", ":"], TASKS, strict=False):
+        ax.plot(values, ls=line, color=colour, label=name, lw=2)
+    ax.set(yscale="log", xlabel="step", ylabel=ylabel)
+    ax.legend(title="Eq. 3")
+    figure.tight_layout()
+    return figure
+
+
+def sorted_alphas(alphas: Mapping[str, np.ndarray], tasks: Sequence[str]) -> Figure:
+    """Sorted alpha_S and alpha_D of several layers' units, (C, 2, 2) each, one panel a layer (the paper's table 4)."""
+    figure, axes = plt.subplots(1, len(alphas), figsize=(2.4 * len(alphas) + 0.6, 2.9), sharey=True, squeeze=False)
+    for ax, (layer, alpha) in zip(axes[0], alphas.items(), strict=True):
+        for i, task in enumerate(tasks):
+            for j, name in [(i, r"$\alpha_S$"), (1 - i, r"$\alpha_D$")]:
+                quantiles = np.linspace(0, 1, len(alpha))
+                line = "-" if i == j else (0, (4, 2))
+                ax.plot(quantiles, np.sort(alpha[:, i, j]), color=TASKS[i], ls=line, lw=1.8, label=f"{task} {name}")
+        ax.set(title=layer, xlabel="share of channels", xticks=[0, 0.5, 1])
+    axes[0, 0].set_ylabel("weight")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2 * len(tasks), fontsize=9)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    return figure
