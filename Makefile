@@ -5,7 +5,7 @@ BIN := .venv/bin
 CHECKED := .checked
 UV = $(shell command -v uv || echo $(BIN)/uv)
 .DEFAULT_GOAL := help
-.PHONY: help book test bench quick lint constraints clean
+.PHONY: help book test bench verify quick lint constraints clean
 .PRECIOUS: .venv/.%
 
 help: ## list the targets
@@ -13,8 +13,8 @@ help: ## list the targets
 
 # glibc gives large tensors back to the system after every step and faults them in again; keeping them makes
 # a training step on a CPU a fifth faster
-book test: export MALLOC_MMAP_THRESHOLD_ = 1073741824
-book test: export MALLOC_TRIM_THRESHOLD_ = 2147483647
+book test verify: export MALLOC_MMAP_THRESHOLD_ = 1073741824
+book test verify: export MALLOC_TRIM_THRESHOLD_ = 2147483647
 
 book: .venv/.book ## set up, run the chapters at small scale, build the site
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -35,6 +35,12 @@ quick: .venv/.test ## the quick tests alone
 bench: .venv/.test ## speed, as ratios measured side by side; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/bench_unit.py
 	$(BIN)/python benchmarks/bench_training.py
+	$(BIN)/python benchmarks/bench_engine.py
+
+STUDY ?= table5
+SCALE ?= small
+verify: .venv/.test ## run a recorded study again and compare: make verify STUDY=table5 WITH="--arms one-task --seeds 0"
+	$(BIN)/xstitch verify $(STUDY) --scale $(SCALE) $(WITH)
 
 lint: .venv/.test ## format and check the code and the notebooks
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -1,0 +1,104 @@
+"""What makes the comparison of arms fair."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_study import ARMS, SCALE
+
+from xstitch_lib.optim import find_units
+from xstitch_lib.studies.arms import METHODS
+from xstitch_lib.studies.bench import Bench
+
+BY_NAME = {arm.name: arm for arm in ARMS}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """What one test trained, the next one finds."""
+    return Bench(SCALE, 0, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def fresh_bench(tmp_path):
+    return Bench(SCALE, 0, tmp_path)
+
+
+def train(bench, name):
+    arm = BY_NAME[name]
+    return METHODS[arm.method](bench, arm)
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_arm_answers_every_task(bench, name):
+    bench = Bench(replace(SCALE, **BY_NAME[name].changes), 0, bench.folder)
+    outputs = train(bench, name).net(bench.world.table[:2]["image"])
+    assert {task: out.shape[1] for task, out in outputs.items()} == {"seg": 19, "normals": 20}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_run_takes_the_whole_budget(bench, name):
+    trained = train(bench, name)
+    for part, phases in trained.histories.items():
+        assert {phase: history.table.step.max() for phase, history in phases.items()} == {
+            phase: SCALE.steps[phase] for phase in phases
+        }, part
+
+
+def test_towers_of_a_seed_start_from_one_initialisation(bench):
+    seg, normals = bench.fresh().values()
+    assert torch.equal(weights(seg[:-1]), weights(normals[:-1]))
+    other = Bench(SCALE, 1, bench.folder).fresh()["seg"]
+    assert not torch.equal(weights(seg), weights(other))
+    assert not torch.equal(weights(seg), weights(bench.fresh("b")["seg"]))
+
+
+def test_arms_start_from_the_same_trained_towers_and_do_not_change_them_for_each_other(fresh_bench):
+    towers, _ = fresh_bench.one_task()
+    before = {task: weights(tower) for task, tower in towers.items()}
+    train(fresh_bench, "cross-stitch")
+    again, _ = fresh_bench.one_task()
+    assert all(torch.equal(before[task], weights(tower)) for task, tower in again.items())
+    assert len(list(fresh_bench.folder.glob("*towers*"))) == 1
+
+
+def test_frozen_identity_units_leave_the_towers_as_one_task_training_does(bench):
+    """No dropout in these towers, so the arms differ by nothing but their units."""
+    apart, stitched = train(bench, "one-task").net, train(bench, "identity").net
+    for task, tower in stitched.towers.items():
+        assert torch.allclose(weights(tower), weights(apart.nets[task]), atol=1e-6)
+
+
+def test_units_of_a_learned_arm_move(bench):
+    units = find_units(train(bench, "cross-stitch").net)
+    assert list(units) == ["pool1", "pool2", "pool5", "fc6", "fc7"]
+    assert all((unit.alpha.diagonal(dim1=1, dim2=2) != 0.9).any() for unit in units.values())
+
+
+def test_self_stitched_towers_differ_before_they_are_joined(bench):
+    first, twin = bench.one_task()[0], bench.one_task(order="b")[0]
+    assert not torch.equal(weights(first["seg"]), weights(twin["seg"]))
+
+
+def test_the_ensembles_second_net_starts_from_other_weights(bench):
+    first, second = train(bench, "ensemble").net.nets["seg"].nets
+    assert not torch.allclose(weights(first), weights(second), atol=1e-3)
+
+
+def test_an_arm_of_another_study_with_the_same_settings_is_not_trained_again(fresh_bench):
+    train(fresh_bench, "cross-stitch")
+    files = {path: path.stat().st_mtime_ns for path in fresh_bench.folder.glob("*.ckpt")}
+    METHODS["cross-stitch"](fresh_bench, replace(BY_NAME["cross-stitch"], name="(0.9, 0.1)"))
+    assert {path: path.stat().st_mtime_ns for path in fresh_bench.folder.glob("*.ckpt")} == files
+
+
+def test_another_rate_of_the_second_phase_shares_the_towers(fresh_bench):
+    train(fresh_bench, "cross-stitch")
+    other = Bench(replace(SCALE, lr=(SCALE.lr[0], 0.01)), 0, fresh_bench.folder)
+    train(other, "cross-stitch")
+    assert len(list(fresh_bench.folder.glob("*towers*"))) == 1
+    assert len(list(fresh_bench.folder.glob("*cross-stitch*"))) == 2

@@ -1,0 +1,83 @@
+"""A study as a set of cells: resumable, complete, and the same whoever runs it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_study import ARMS, SCALE, STUDY
+
+from xstitch_lib import record
+from xstitch_lib.studies import Arm, Study, queue
+
+PAIR = replace(STUDY, arms=[arm for arm in ARMS if arm.name in ("one-task", "cross-stitch")])
+
+
+def test_run_gives_a_tidy_table_with_every_task_and_metric():
+    table = PAIR.run(seeds=[3], arms=["cross-stitch"])
+    assert set(table.columns) == {"study", "arm", "seed", "task", "metric", "value"}
+    assert set(table[table.task == "seg"].metric) == {"pixacc", "mIU", "fwIU"}
+    assert set(table[table.task == "normals"].metric) == {"mean", "median", "11.25", "22.5", "30"}
+    assert table.value.notna().all() and set(table.seed) == {3}
+
+
+def test_two_runs_of_a_seed_are_equal_and_two_seeds_are_not():
+    first, second = [PAIR.run(seeds=[0, 1], arms=["one-task"]) for _ in range(2)]
+    assert first.equals(second)
+    seeds = first.pivot(index=["task", "metric"], columns="seed", values="value")
+    assert (seeds[0] != seeds[1]).any()
+
+
+def test_finished_cells_are_read_and_not_run_again(tmp_path):
+    PAIR.run(seeds=[0], arms=["one-task"], folder=tmp_path)
+    path = PAIR.path("one-task", "small", 0, tmp_path)
+    cell = json.loads(path.read_text())
+    cell["results"]["seg"]["pixacc"] = 12.5
+    path.write_text(json.dumps(cell))
+    table = PAIR.run(seeds=[0], arms=["one-task"], folder=tmp_path)
+    assert table[table.metric == "pixacc"].value.item() == 12.5
+
+
+def test_a_cell_made_with_other_settings_is_refused(tmp_path):
+    PAIR.run(seeds=[0], arms=["one-task"], folder=tmp_path)
+    longer = replace(PAIR, scales={"small": replace(SCALE, steps=(7, 4))})
+    with pytest.raises(ValueError, match="other settings"):
+        longer.run(seeds=[0], arms=["one-task"], folder=tmp_path)
+
+
+def test_several_processes_give_what_one_gives(tmp_path):
+    queue.finish([PAIR], "small", [0, 1], tmp_path / "two", jobs=2)
+    cells = PAIR.record("small", [0, 1], tmp_path / "two")["cells"]
+    assert {cell["provenance"]["threads"] for cell in cells} == {max(1, queue.default_jobs() // 2)}
+    alone = PAIR.run(seeds=[0, 1])
+    both = record.tidy("tiny", cells).merge(alone, on=["study", "arm", "seed", "task", "metric"])
+    assert len(both) == len(alone) and np.allclose(both.value_x, both.value_y, atol=0.5)
+
+
+def test_a_process_that_fails_tells_and_leaves_what_is_finished(tmp_path):
+    broken = Study("tiny", "?", [Arm("one-task", "one-task"), Arm("bad", "split", at="conv9")], {"small": SCALE})
+    with pytest.raises(ValueError, match="no layer 'conv9'"):
+        queue.finish([broken], "small", [0], tmp_path, jobs=1)
+    assert broken.path("one-task", "small", 0, tmp_path).exists()
+
+
+def test_a_diverging_arm_is_a_result():
+    wild = Arm("wild", "cross-stitch", unit_lr_scale=1e9)
+    study = replace(PAIR, arms=[wild])
+    table = study.run(seeds=[0])
+    assert table.metric.tolist() == ["diverged"] and table.value.isna().all()
+
+
+def test_labels_of_a_share_of_the_pictures_train_the_other_task_on_all_of_them(tmp_path):
+    from xstitch_lib.studies.worlds import load
+
+    some, all_ = load(replace(SCALE, labelled=0.25)).train.tensors, load(SCALE).train.tensors
+    assert ((some["seg"] >= 0).flatten(1).any(1)).sum() == 6
+    assert (some["normals"] == all_["normals"]).all()
+
+
+def test_unknown_names_are_told():
+    with pytest.raises(ValueError, match="did you mean one of cross-stitch"):
+        PAIR.run(arms=["crossstitch"])
+    with pytest.raises(ValueError, match="no scale 'huge': choose one of small"):
+        PAIR.run(scale="huge")

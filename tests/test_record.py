@@ -1,0 +1,120 @@
+"""A record is what was measured, or an error; never something in between."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from tiny_study import ARMS, STUDY
+
+from xstitch_lib import record
+from xstitch_lib.studies.verify import first_losses, verify
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    study = STUDY.__class__("tiny", STUDY.question, [ARMS[0], ARMS[4]], STUDY.scales, STUDY.primary)
+    return study.record("small", [0, 1], tmp_path_factory.mktemp("cells"))
+
+
+@pytest.fixture
+def saved(content, tmp_path):
+    record.save(content, tmp_path)
+    return tmp_path
+
+
+def test_what_was_saved_is_what_is_loaded(content, saved):
+    found = record.load("tiny", "small", saved)
+    assert found.content == json.loads(json.dumps(content))
+    assert found.seeds == [0, 1] and repr(found) == "Record('tiny', scale='small', 2 arms, 2 seeds)"
+
+
+def test_a_record_holds_the_curves_the_classes_and_the_alphas(content, saved):
+    found = record.load("tiny", "small", saved)
+    counts = found.per_class[(found.per_class.metric == "pixels") & (found.per_class.arm == "one-task")]
+    assert counts[counts.seed == 0].value.sum() == 12 * 16 * 32
+    assert set(found.curves.phase) == {0, 1} and "mIU" in set(found.curves.metric)
+    steps, alphas = found.alphas("cross-stitch", 1)
+    assert steps[0] == 0 and steps[-1] == 4
+    assert alphas["pool1"].shape == (len(steps), 4, 2, 2)
+    assert np.allclose(alphas["pool1"][0], [[0.9, 0.1], [0.1, 0.9]], atol=1e-3)
+
+
+def test_provenance_says_where_every_cell_comes_from(saved):
+    told = record.load("tiny", "small", saved).provenance
+    assert len(told) == 4
+    for column in ("commit", "command", "device", "threads", "python", "torch", "numpy", "date", "seconds"):
+        assert told[column].notna().all() and (told[column].astype(str) != "").all()
+
+
+def without(content, *keys):
+    changed = copy.deepcopy(content)
+    place = changed
+    for key in keys[:-1]:
+        place = place[key]
+    del place[keys[-1]]
+    return changed
+
+
+@pytest.mark.parametrize(
+    "keys", [("cells", 0, "results"), ("cells", 1, "provenance", "commit"), ("settings",), ("cells", 0, "seed")]
+)
+def test_a_record_that_lacks_something_is_neither_written_nor_read(content, saved, keys):
+    damaged = without(content, *keys)
+    with pytest.raises(ValueError, match=f"'{keys[-1]}' is a required property"):
+        record.save(damaged, saved)
+    (saved / "tiny-small.json").write_text(json.dumps(damaged))
+    with pytest.raises(ValueError, match="not a record of this version"):
+        record.load("tiny", "small", saved)
+
+
+def test_half_a_file_is_refused(saved):
+    path = saved / "tiny-small.json"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="damaged"):
+        record.load("tiny", "small", saved)
+
+
+def test_a_failed_save_leaves_the_old_record(content, saved):
+    before = (saved / "tiny-small.json").read_bytes()
+    with pytest.raises(ValueError):
+        record.save(content | {"question": float("nan")}, saved)
+    assert (saved / "tiny-small.json").read_bytes() == before
+    assert [path.name for path in saved.iterdir()] == ["tiny-small.json"]
+
+
+def test_a_study_that_was_not_recorded_tells_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match="`xstitch run table5 --scale full`"):
+        record.load("table5", folder=tmp_path)
+
+
+def test_recorded_cells_run_again_to_equal_results(saved):
+    told = list(verify(record.load("tiny", "small", saved), seeds=[1]))
+    assert told == ["one-task, seed 1: equal", "cross-stitch, seed 1: equal"]
+
+
+def test_verify_tells_what_is_off(content, saved):
+    content = copy.deepcopy(content)
+    content["cells"][0]["results"]["normals"]["mean"] += 1
+    record.save(content, saved)
+    (told,) = verify(record.load("tiny", "small", saved), arms=["one-task"], seeds=[0])
+    assert "normals mean was" in told
+
+
+RECORDED = sorted(record.FOLDER.glob("*-small.json"))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_every_record_in_the_repository_is_one(path):
+    study, scale = path.stem.rsplit("-", 1)
+    found = record.load(study, scale)
+    assert not any("+changes" in commit for commit in found.provenance.commit), "recorded from uncommitted code"
+
+
+@pytest.mark.parametrize("path", RECORDED[:1], ids=lambda path: path.stem)
+def test_the_first_fifty_steps_of_a_recorded_cell_run_again_to_the_same_losses(path):
+    study, scale = path.stem.rsplit("-", 1)
+    found = record.load(study, scale)
+    for task, (recorded, again) in first_losses(found, found.seeds[0]).items():
+        assert len(recorded) == 5
+        assert np.allclose(recorded, again, rtol=2e-2), task  # bf16 on another processor; equal on the same one

@@ -1,0 +1,90 @@
+"""`xstitch`: list, run, show and verify studies from a shell or a cluster job."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from xstitch_lib import record
+from xstitch_lib.studies import STUDIES
+from xstitch_lib.studies.queue import default_jobs, finish
+from xstitch_lib.studies.verify import verify
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line; see ``xstitch --help``."""
+    options = _parser().parse_args(words)
+    try:
+        options.command(options)
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"xstitch: {error}") from error
+
+
+def list_studies(options: argparse.Namespace) -> None:
+    for study in STUDIES.values():
+        recorded = [scale for scale in study.scales if (record.FOLDER / f"{study.name}-{scale}.json").exists()]
+        print(f"{study.name:14} {study.question}\n{'':14} recorded: {', '.join(recorded) or 'not yet'}")
+
+
+def run(options: argparse.Namespace) -> None:
+    studies = [STUDIES[name] for name in options.studies]
+    finish(studies, options.scale, options.seeds, options.folder, options.jobs)
+    for study in studies:
+        found = study.record(options.scale, options.seeds, options.folder)
+        print(f"recorded in {record.save(found, options.to)}")
+
+
+def show(options: argparse.Namespace) -> None:
+    found = record.load(options.study, options.scale, options.to)
+    means = found.table.pivot_table("value", ["task", "arm"], "metric", sort=False)
+    print(f"{found}: {found.content['question']}\n{means.round(2).to_string(na_rep='')}")
+    print(found.provenance.drop(columns=["arm", "seed", "seconds"]).value_counts(dropna=False).to_string())
+
+
+def verify_record(options: argparse.Namespace) -> None:
+    for line in verify(record.load(options.study, options.scale, options.to), options.arms, options.seeds):
+        print(line, flush=True)
+
+
+def seeds(text: str) -> list[int]:
+    """Seeds as words: "0-7", or "0,3,5"."""
+    if "-" in text:
+        first, last = text.split("-")
+        return list(range(int(first), int(last) + 1))
+    return [int(word) for word in text.split(",")]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("xstitch", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    place = {"type": Path, "default": record.FOLDER, "help": "folder of the records"}
+
+    listed = commands.add_parser("list", help="the studies, and what is recorded")
+    listed.set_defaults(command=list_studies)
+
+    ran = commands.add_parser("run", help="run studies, or go on with them, and record them")
+    ran.add_argument("studies", nargs="+", choices=STUDIES, metavar="STUDY")
+    ran.add_argument("--scale", default="small")
+    ran.add_argument("--seeds", type=seeds, default=seeds("0-7"), help="0-7, or 0,3,5")
+    ran.add_argument("--jobs", type=int, default=default_jobs(), help="processes")
+    ran.add_argument("--folder", type=Path, default=Path("runs"), help="keeps what is finished")
+    ran.add_argument("--to", **place)
+    ran.set_defaults(command=run)
+
+    shown = commands.add_parser("show", help="a recorded study")
+    shown.add_argument("study", choices=STUDIES, metavar="STUDY")
+    shown.add_argument("--scale", default="small")
+    shown.add_argument("--to", **place)
+    shown.set_defaults(command=show)
+
+    verified = commands.add_parser("verify", help="run recorded cells again and compare")
+    verified.add_argument("study", choices=STUDIES, metavar="STUDY")
+    verified.add_argument("--scale", default="small")
+    verified.add_argument("--arms", nargs="+", help="all where not given")
+    verified.add_argument("--seeds", type=seeds, help="all where not given")
+    verified.add_argument("--to", **place)
+    verified.set_defaults(command=verify_record)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Where a result comes from."""
+
+import hashlib
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from xstitch_lib.data.tensors import TensorData
+
+LIBRARY = Path(__file__).parent
+
+
+def provenance() -> dict[str, str | int]:
+    """Commit, command, device, threads, versions and time of this process.
+
+    "commit" ends in "+changes" where the library differs from it, and is "unknown" outside a repository.
+    """
+    return {
+        "commit": commit(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "device": device(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def commit() -> str:
+    """The commit the library stands at."""
+
+    def git(*words: str) -> str:
+        found = subprocess.run(["git", "-C", str(LIBRARY), *words], capture_output=True, text=True, check=True)
+        return found.stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
+        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def device() -> str:
+    """The accelerator's or processor's name."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU {_processor()} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def fingerprint(data: TensorData) -> str:
+    """The first 16 digits of the SHA-256 of a data set's names, shapes, types and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(data.tensors.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,184 @@
+"""Recorded results: one JSON file a study and scale, with all that later pages draw from it and where it comes from.
+
+The format is ``recorded/schema.json``. A file is checked against it when it is read and before it is written.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xstitch_lib.files import replacing
+from xstitch_lib.history import History
+
+FOLDER = Path(__file__).parent / "recorded"
+FORMAT = "xstitch_lib record 1"
+
+
+class Record:
+    """A recorded study; made by `load`.
+
+    Attributes:
+        content: the file as it is: study, scale, question, settings, arms, primary contrasts, cells.
+    """
+
+    def __init__(self, content: Mapping[str, Any]):
+        self.content = content
+
+    def __repr__(self) -> str:
+        arms, seeds = len(self.content["arms"]), len(self.seeds)
+        return f"Record({self.content['study']!r}, scale={self.content['scale']!r}, {arms} arms, {seeds} seeds)"
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of all cells, sorted."""
+        return sorted({cell["seed"] for cell in self.content["cells"]})
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Tidy: study, arm, seed, task, metric, value; see `tidy`."""
+        return tidy(self.content["study"], self.content["cells"])
+
+    @cached_property
+    def per_class(self) -> pd.DataFrame:
+        """Tidy: arm, seed, task, class, metric, value; label counts are a metric too."""
+        rows = [
+            (cell["arm"], cell["seed"], task, name, metric, _number(value))
+            for cell in self.content["cells"]
+            for task, classes in cell.get("per_class", {}).items()
+            for name, values in classes.items()
+            for metric, value in values.items()
+        ]
+        return pd.DataFrame(rows, columns=["arm", "seed", "task", "class", "metric", "value"])
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """Tidy: arm, seed, part, phase, task, metric, step, value.
+
+        ``part`` tells the runs of an arm apart where it has several; phase 0 comes before the arm's own, 1.
+        """
+        rows = [
+            (cell["arm"], cell["seed"], part, int(phase), task, metric, step, _number(value))
+            for cell in self.content["cells"]
+            for part, phases in cell.get("curves", {}).items()
+            for phase, tasks in phases.items()
+            for task, metrics in tasks.items()
+            for metric, points in metrics.items()
+            for step, value in zip(*points, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["arm", "seed", "part", "phase", "task", "metric", "step", "value"])
+
+    @property
+    def provenance(self) -> pd.DataFrame:
+        """One row a cell: arm, seed, status, seconds, commit, command, device, threads, versions, date."""
+        return pd.DataFrame(
+            [
+                {"arm": cell["arm"], "seed": cell["seed"], "status": cell["status"], **cell["provenance"]}
+                for cell in self.content["cells"]
+            ]
+        )
+
+    def cell(self, arm: str, seed: int) -> Mapping[str, Any]:
+        """One run as it was recorded.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        for cell in self.content["cells"]:
+            if (cell["arm"], cell["seed"]) == (arm, seed):
+                return cell
+        raise KeyError(f"{self} holds no arm {arm!r} with seed {seed}")
+
+    def alphas(self, arm: str, seed: int, part: str = "") -> tuple[list[int], dict[str, np.ndarray]]:
+        """The steps, and layer → (S, C or 1, T, T) float32 array, of a stitched network's second phase."""
+        packed = self.cell(arm, seed)["alphas"][part]
+        return packed["steps"], unpack(packed)
+
+
+def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
+    """Read a recorded study.
+
+    Raises:
+        FileNotFoundError: if it has not been recorded at that scale, with the command that does it.
+        ValueError: if the file is damaged or is not a record.
+
+    Source: chapter "The data and the tasks".
+    """
+    path = Path(folder) / f"{study}-{scale}.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{study} has not been recorded at scale {scale!r}: `xstitch run {study} --scale {scale}` does it"
+        )
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged, it is not JSON ({error}): restore it from the repository") from error
+    check(content, path)
+    return Record(content)
+
+
+def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
+    """Write a record; an interrupted call leaves the old one.
+
+    Raises:
+        ValueError: if ``content`` is not a record.
+    """
+    path = Path(folder) / f"{content['study']}-{content['scale']}.json"
+    check(content, path)
+    cells = ",\n".join([json.dumps(cell, allow_nan=False, separators=(",", ":")) for cell in content["cells"]])
+    head = json.dumps({**content, "cells": []}, allow_nan=False, indent=1)
+    with replacing(path) as file:
+        file.write((head.removesuffix("[]\n}") + f"[\n{cells}\n]}}\n").encode())  # a line a cell: diffs stay readable
+    return path
+
+
+def check(content: Any, path: Path) -> None:
+    """Raise a ValueError unless ``content`` is a record as ``recorded/schema.json`` describes it."""
+    from jsonschema import Draft202012Validator  # not on the training path
+
+    schema = json.loads((FOLDER / "schema.json").read_text())
+    errors = list(Draft202012Validator(schema).iter_errors(content))
+    if errors:
+        place = "/".join([str(part) for part in errors[0].absolute_path]) or "the file"
+        raise ValueError(
+            f"{path} is not a record of this version: at {place}, {errors[0].message[:200]}; restore it or record again"
+        )
+
+
+def tidy(study: str, cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Cells as a table: study, arm, seed, task, metric, value.
+
+    A run whose loss stopped being finite is one row with the metric "diverged" and no value.
+    """
+    rows = []
+    for cell in cells:
+        start = (study, cell["arm"], cell["seed"])
+        results = cell.get("results", {"": {"diverged": None}})
+        rows += [(*start, t, m, _number(value)) for t, values in results.items() for m, value in values.items()]
+    return pd.DataFrame(rows, columns=["study", "arm", "seed", "task", "metric", "value"])
+
+
+def pack(history: History) -> dict[str, Any]:
+    """The alphas of a run as text: the steps, and for each layer its shape and float16 values in base64."""
+    layers = {
+        layer: {"shape": list(values.shape), "float16": base64.b64encode(values.astype("<f2").tobytes()).decode()}
+        for layer, values in history.alphas.items()
+    }
+    return {"steps": history.alpha_steps, "layers": layers}
+
+
+def unpack(packed: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Layer → (S, C or 1, T, T) float32 array."""
+    return {
+        layer: np.frombuffer(base64.b64decode(kept["float16"]), "<f2").astype(np.float32).reshape(kept["shape"])
+        for layer, kept in packed["layers"].items()
+    }
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -1,0 +1,112 @@
+"""Where the arms of one seed are trained: they share its towers, its order of the data and its budget."""
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from xstitch_lib.history import History
+from xstitch_lib.networks.named import Named
+from xstitch_lib.studies.scale import Scale
+from xstitch_lib.studies.worlds import load
+from xstitch_lib.tasks import Task
+from xstitch_lib.training import fit
+
+SNAPSHOTS = 11  # of alphas and validation metrics in the second phase
+
+
+class Apart(nn.Module):
+    """Several networks side by side, one for each task; ``{task: its network's output for that task}``."""
+
+    def __init__(self, nets: Mapping[str, nn.Module]):
+        super().__init__()
+        self.nets = Named(nets)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        outputs = {task: net(x) for task, net in self.nets.items()}
+        return {task: found[task] if isinstance(found, Mapping) else found for task, found in outputs.items()}
+
+
+class Bench:
+    """One seed at one scale.
+
+    Args:
+        folder: holds the runs' checkpoints, so that an interrupted run goes on and a finished one is not repeated.
+
+    Attributes:
+        world, scale, seed: what is trained on, how much, and the seed that pairs the arms.
+    """
+
+    def __init__(self, scale: Scale, seed: int, folder: Path):
+        self.scale, self.seed, self.folder = scale, seed, folder
+        self.world = load(scale)
+
+    def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
+        """A tower for each task; all but their heads start from one random initialisation, called ``weights``."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(number(f"{self.seed} weights {weights}"))
+            towers = {task: self.world.tower(task) for task in self.world.tasks}
+        first, *others = towers.values()
+        for tower in others:
+            own = tower.state_dict()
+            shared = {name: x for name, x in first.state_dict().items() if x.shape == own[name].shape}
+            tower.load_state_dict(shared, strict=False)
+        return towers
+
+    def one_task(self, weights: str = "a", order: str = "a") -> tuple[dict[str, nn.Module], History]:
+        """A trained tower for each task: the first phase, which all arms that start from it share.
+
+        Args:
+            weights: name of the random initialisation.
+            order: name of the order in which the data come.
+        """
+        net = Apart(self.fresh(weights))
+        history = self.train(net, self.world.tasks, phase=0, name=f"towers {weights}{order}", order=order)
+        return dict(net.nets.items()), history
+
+    def train(
+        self,
+        net: nn.Module,
+        tasks: Mapping[str, Task],
+        phase: int,
+        name: str,
+        order: str = "a",
+        unit_lr_scale: float = 1.0,
+    ) -> History:
+        """Train ``net`` for one phase of the scale's budget; the run called ``name`` goes on where it was left."""
+        scale, world = self.scale, self.world
+        return fit(
+            net,
+            tasks,
+            world.train,
+            steps=scale.steps[phase],
+            lr=scale.lr[phase],
+            unit_lr_scale=unit_lr_scale,
+            seed=number(f"{self.seed} order {order} {phase}"),
+            resume=self.folder / self._file(name, phase),
+            batch_size=scale.batch_size,
+            optimizer=scale.optimizer,
+            weight_decay=scale.weight_decay,
+            augment=world.augment,
+            validation=world.validation if phase else None,
+            precision=scale.precision,
+            channels_last=scale.channels_last,
+            snapshots=SNAPSHOTS if phase else 0,
+        )
+
+    def _file(self, name: str, phase: int) -> str:
+        """One file a run; the digest is of all that the runs before it and itself depend on."""
+        later = {"test", "table", "unit_lr_scale"} | ({"validation"} if phase == 0 else set())
+        scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
+        scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
+        digest = hashlib.sha256(f"{scale} {name}".encode()).hexdigest()[:12]
+        return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"
+
+
+def number(text: str) -> int:
+    """A seed from words: the same on every machine, and independent of the seeds of other words."""
+    return zlib.crc32(text.encode())

@@ -1,0 +1,102 @@
+"""One arm of one seed: trained, measured, and written down as plain data (the cells of `xstitch_lib.record`)."""
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from xstitch_lib.evaluation import count
+from xstitch_lib.files import replacing
+from xstitch_lib.history import History
+from xstitch_lib.provenance import fingerprint, provenance
+from xstitch_lib.record import pack
+from xstitch_lib.studies.arms import METHODS, Arm, Trained
+from xstitch_lib.studies.bench import Bench
+from xstitch_lib.studies.scale import Scale
+
+
+def train(arm: Arm, scale: Scale, seed: int, folder: Path) -> tuple[Bench, Trained]:
+    """Train one arm; see `METHODS`."""
+    bench = Bench(replace(scale, **arm.changes), seed, folder)
+    return bench, METHODS[arm.method](bench, arm)
+
+
+def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
+    """Train one arm and measure it.
+
+    Returns:
+        what ``recorded/schema.json`` calls a cell. An arm whose loss stops being finite has the status
+        "diverged at step …" and no results.
+    """
+    started = time.perf_counter()
+    cell = {"arm": arm.name, "seed": seed, "status": "done", "made_with": made_with(arm, scale)}
+    try:
+        bench, trained = train(arm, scale, seed, folder)
+    except FloatingPointError as error:
+        step = " ".join(str(error).split()[:3])
+        return cell | {"status": f"diverged {step}", "provenance": _provenance(started)}
+    world = bench.world
+    metrics = count(trained.net, world.tasks, world.table)
+    return cell | {
+        "results": {task: _short(metric.compute()) for task, metric in metrics.items()},
+        "per_class": {task: {n: _short(row) for n, row in m.per_class().items()} for task, m in metrics.items()},
+        "curves": {
+            part: {str(phase): _curves(history) for phase, history in phases.items()}
+            for part, phases in trained.histories.items()
+        },
+        "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
+        "data": {name: fingerprint(getattr(world, name)) for name in ("train", "validation", "table")},
+        "provenance": _provenance(started),
+    }
+
+
+def made_with(arm: Arm, scale: Scale) -> str:
+    """A digest of all that a cell depends on besides its seed."""
+    settings = {**asdict(arm), "name": ""}, asdict(replace(scale, **arm.changes))
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def read(path: Path, expected: str) -> dict[str, Any]:
+    """A cell that was written before.
+
+    Raises:
+        ValueError: if it was made with other settings than those of the digest ``expected``.
+    """
+    cell = json.loads(path.read_text())
+    if cell["made_with"] != expected:
+        raise ValueError(
+            f"{path} was made with other settings than its study has now: delete it, or use another folder"
+        )
+    return cell
+
+
+def write(path: Path, cell: Mapping[str, Any]) -> None:
+    """Write a cell; an interrupted call leaves nothing."""
+    with replacing(path) as file:
+        file.write(json.dumps(cell, allow_nan=False).encode())
+
+
+def _provenance(started: float) -> dict[str, Any]:
+    return provenance() | {"seconds": round(time.perf_counter() - started, 1)}
+
+
+def _curves(history: History) -> dict[str, dict[str, list[list[float | None]]]]:
+    """task → metric → [steps, values]; of a loss all of the first 100 steps, then one value in 50 steps."""
+    curves: dict[str, dict[str, list[list[float | None]]]] = {}
+    for (task, metric), rows in history.table.groupby(["task", "metric"], sort=False):
+        kept = rows[(rows.step <= 100) | (rows.step % 50 == 0)] if metric == "loss" else rows
+        curves.setdefault(task, {})[metric] = [kept.step.tolist(), _shortened(kept.value)]
+    return curves
+
+
+def _short(row: Mapping[str, float]) -> dict[str, float | None]:
+    return dict(zip(row, _shortened(row.values()), strict=True))
+
+
+def _shortened(values: Iterable[float]) -> list[float | None]:
+    """Six digits are more than a metric has; JSON has no NaN."""
+    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]

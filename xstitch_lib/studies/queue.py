@@ -1,0 +1,58 @@
+"""Many runs, one process a core: two threads on one small network gain little, two networks side by side gain all."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from xstitch_lib.studies.study import Study
+
+# glibc gives large tensors back after every step and faults them in again: up to a third of a step
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+
+
+def default_jobs() -> int:
+    """One process a core that this one may use; one on an accelerator."""
+    return 1 if torch.accelerator.is_available() else len(os.sched_getaffinity(0))
+
+
+def finish(studies: Sequence["Study"], scale: str, seeds: Sequence[int], folder: Path, jobs: int) -> None:
+    """Run every cell that ``folder`` does not hold yet; what is finished stays, whatever happens next.
+
+    One process works on all studies of a seed, so that its towers are trained once. Progress and the time that
+    remains are on the terminal; what the processes print is in ``folder/log-….txt``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [study.path(arm.name, scale, seed, folder) for study in studies for arm in study.arms for seed in seeds]
+    os.environ.update({name: os.environ.get(name, value) for name, value in KEEP_MEMORY.items()})
+    context = multiprocessing.get_context("spawn")  # a forked torch can hang
+    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    with ProcessPoolExecutor(jobs, context, _start, (threads, folder, sys.argv)) as pool:
+        futures = [pool.submit(_finish_seed, studies, scale, seed, folder) for seed in seeds]
+        done = sum([path.exists() for path in wanted])
+        with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=None) as bar:
+            running = set(futures)
+            while running:
+                running = wait(running, timeout=1, return_when=FIRST_EXCEPTION).not_done
+                bar.update(sum([path.exists() for path in wanted]) - bar.n)
+        for future in futures:
+            future.result()
+
+
+def _start(threads: int, folder: Path, command: Sequence[str]) -> None:
+    torch.set_num_threads(threads)
+    sys.argv = list(command)  # a spawned process has another one; results tell how they were made
+    sys.stdout = sys.stderr = (folder / f"log-{os.getpid()}.txt").open("a", buffering=1)
+
+
+def _finish_seed(studies: Sequence["Study"], scale: str, seed: int, folder: Path) -> None:
+    for study in studies:
+        for arm in study.arms:
+            study.cell(arm.name, scale, seed, folder)

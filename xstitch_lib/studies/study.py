@@ -1,0 +1,100 @@
+"""A study is data: arms × scales × seeds, and the contrasts that were named before it ran."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from xstitch_lib.networks.named import did_you_mean
+from xstitch_lib.record import FORMAT, tidy
+from xstitch_lib.studies import cell
+from xstitch_lib.studies.arms import Arm
+from xstitch_lib.studies.scale import Scale
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table or figure as a set of runs.
+
+    Attributes:
+        name: what it is called in `xstitch_lib.record` and on the command line.
+        question: what it answers, one sentence.
+        arms: its rows.
+        scales: name → `Scale`.
+        primary: pairs of arms whose differences were named before the run; all others are exploratory.
+    """
+
+    name: str
+    question: str
+    arms: Sequence[Arm]
+    scales: Mapping[str, Scale]
+    primary: Sequence[tuple[str, str]] = field(default_factory=tuple)
+
+    def run(
+        self,
+        scale: str = "small",
+        seeds: Iterable[int] = range(1),
+        arms: Sequence[str] | None = None,
+        folder: str | Path | None = None,
+    ) -> pd.DataFrame:
+        """Run the study in this process.
+
+        Args:
+            scale: a key of ``scales``.
+            seeds: each arm is run with each of them.
+            arms: names of those wanted; None, all.
+            folder: keeps what is finished, so that the next call goes on from there; None, nothing is kept.
+
+        Returns:
+            a tidy table with the columns study, arm, seed, task, metric, value; one row, with task "" and metric
+            "diverged", for a run whose loss stopped being finite.
+
+        Raises:
+            ValueError: for an unknown scale or arm.
+        """
+        with tempfile.TemporaryDirectory() as temporary:
+            cells = [
+                self.cell(name, scale, seed, folder or temporary)
+                for seed in seeds
+                for name in (arms or [arm.name for arm in self.arms])
+            ]
+        return tidy(self.name, cells)
+
+    def cell(self, arm: str, scale: str, seed: int, folder: str | Path) -> dict:
+        """The finished cell of ``folder``, run now if it is not there yet."""
+        path, settings = self.path(arm, scale, seed, folder), (self.arm(arm), self.scale(scale))
+        if not path.exists():
+            cell.write(path, cell.run(*settings, seed, Path(folder) / "runs"))
+        return cell.read(path, cell.made_with(*settings))
+
+    def record(self, scale: str, seeds: Iterable[int], folder: str | Path) -> dict:
+        """The finished cells of ``folder`` as the content of a record, for `xstitch_lib.record.save`."""
+        return {
+            "format": FORMAT,
+            "study": self.name,
+            "scale": scale,
+            "question": self.question,
+            "settings": asdict(self.scale(scale)),
+            "arms": {arm.name: asdict(arm) for arm in self.arms},
+            "primary": [list(pair) for pair in self.primary],
+            "cells": [self.cell(arm.name, scale, seed, folder) for arm in self.arms for seed in seeds],
+        }
+
+    def path(self, arm: str, scale: str, seed: int, folder: str | Path) -> Path:
+        """Where a finished cell is kept."""
+        return Path(folder) / f"{self.name}-{scale}" / f"{arm}.seed{seed}.json"
+
+    def arm(self, name: str) -> Arm:
+        """An arm by its name."""
+        arms = {arm.name: arm for arm in self.arms}
+        if name not in arms:
+            raise ValueError(f"study {self.name!r} has no arm {name!r}{did_you_mean(name, arms)}")
+        return arms[name]
+
+    def scale(self, name: str) -> Scale:
+        """A scale by its name."""
+        if name not in self.scales:
+            raise ValueError(f"study {self.name!r} has no scale {name!r}: choose one of {', '.join(self.scales)}")
+        return self.scales[name]

@@ -1,0 +1,68 @@
+"""Run recorded cells again: the promise that a number in the book can be had by anyone."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from xstitch_lib.record import Record, tidy
+from xstitch_lib.studies import cell
+from xstitch_lib.studies.arms import Arm
+from xstitch_lib.studies.bench import Bench
+from xstitch_lib.studies.scale import Scale
+
+
+def recorded_settings(record: Record, arm: str) -> tuple[Arm, Scale]:
+    """The arm and the scale as they were when they were recorded."""
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in record.content["settings"].items()}
+    own = {name: tuple(v) if isinstance(v, list) else v for name, v in record.content["arms"][arm].items()}
+    return Arm(**own), Scale(**settings)
+
+
+def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Iterator[str]:
+    """Run whole cells again with their recorded thread count, and tell how far their results are off.
+
+    On the processor they were recorded on the results are equal; on another one rounding differs, and a run of
+    thousands of steps ends elsewhere, about as far away as another seed's.
+    """
+    for recorded in record.content["cells"]:
+        if (arms is None or recorded["arm"] in arms) and (seeds is None or recorded["seed"] in seeds):
+            arm, scale = recorded_settings(record, recorded["arm"])
+            with _threads(recorded["provenance"]["threads"]), tempfile.TemporaryDirectory() as folder:
+                found = cell.run(arm, scale, recorded["seed"], Path(folder))
+            yield f"{recorded['arm']}, seed {recorded['seed']}: {_compare(recorded, found)}"
+
+
+def first_losses(record: Record, seed: int, steps: int = 50) -> dict[str, tuple[list[float], list[float]]]:
+    """The one-task towers' losses over the first ``steps`` steps: task → (recorded, run again)."""
+    curves = record.cell("one-task", seed)["curves"][""]["0"]
+    _, scale = recorded_settings(record, "one-task")
+    with _threads(record.cell("one-task", seed)["provenance"]["threads"]), tempfile.TemporaryDirectory() as folder:
+        short = replace(scale, steps=(steps, scale.steps[1]))
+        table = Bench(short, seed, Path(folder)).one_task()[1].table
+    return {task: (curves[task]["loss"][1][: len(rows)], rows.value.tolist()) for task, rows in table.groupby("task")}
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compare(recorded: dict, found: dict) -> str:
+    if "results" not in recorded or "results" not in found:
+        return f"was {recorded['status']}, is {found['status']}"
+    keys = ["study", "arm", "seed", "task", "metric"]
+    both = tidy("", [recorded]).merge(tidy("", [found]), on=keys, suffixes=("_recorded", "_found"))
+    off = (both.value_recorded - both.value_found).abs()
+    if not off.any():
+        return "equal"
+    worst = both.loc[off.idxmax()]
+    return f"{worst.task} {worst.metric} was {worst.value_recorded:g}, is {worst.value_found:g}, the rest is closer"
