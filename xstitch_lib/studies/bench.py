@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xstitch_lib.history import History
 from xstitch_lib.networks.named import Named
+from xstitch_lib.optim import constant, cosine
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
 from xstitch_lib.tasks import Task
@@ -91,6 +92,7 @@ class Bench:
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,
+            schedule=cosine if phase else constant,
             augment=world.augment,
             validation=world.validation if phase else None,
             precision=scale.precision,

@@ -16,7 +16,8 @@ class Scale:
         labelled: share of the training pictures that keep their labels for the world's first task.
         stride: of the towers' scores; width: channels of conv1.
         loss_stride: the training loss looks at every n-th pixel in each direction; metrics look at all.
-        steps, lr: of the first phase (one-task training) and of the second (what the arm does with it).
+        steps, lr: of the first phase (one-task training, a constant rate) and of the second (what the arm makes of it;
+            the rate falls to 0 along half a cosine).
         unit_lr_scale: the units' learning rate is this times ``lr``.
         precision: of the forward pass, as in `fit`.
     """

@@ -1,7 +1,7 @@
 """AlexNet as a fully convolutional network, for a score at every place: in full, and small enough for two cores."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,8 @@ def small_alexnet_fcn(outputs: int, stride: int = 8, width: int = 16) -> nn.Sequ
         width: channels of conv1.
 
     Score i stands for the pixels around stride·i + (stride - 1) / 2, half a pixel less in fact, so scores are made
-    as large as the picture by bilinear interpolation with ``align_corners=False``. Weights start He-normal, fc8's as
+    as large as the picture by bilinear interpolation with ``align_corners=False``. conv1 subtracts ½ from its pictures,
+    with which they are learned much faster than without. Weights start He-normal, fc8's as
     AlexNet's do, Gaussian with a deviation of 0.01, so that the first loss is that of even odds; biases start at 0.
 
     Raises:
@@ -54,7 +55,7 @@ def small_alexnet_fcn(outputs: int, stride: int = 8, width: int = 16) -> nn.Sequ
         raise ValueError(f"small_alexnet_fcn has a stride of 8 or 4; got stride={stride}")
     tower = nn.Sequential(
         OrderedDict(
-            conv1=_with_relu(nn.Conv2d(3, width, 5, stride=2, padding=2)),
+            conv1=_with_relu(_PictureConv(3, width, 5, stride=2, padding=2, mean=[0.5] * 3, std=[1.0] * 3)),
             pool1=nn.MaxPool2d(2),
             conv2=_with_relu(nn.Conv2d(width, 2 * width, 5, padding=2)),
             pool2=nn.MaxPool2d(2) if stride == 8 else nn.MaxPool2d(3, stride=1, padding=1),
@@ -111,7 +112,7 @@ def alexnet_fcn(outputs: int, fc: int = 4096, dropout: float = 0.5) -> nn.Sequen
     """
     tower = nn.Sequential(
         OrderedDict(
-            conv1=_with_relu(_PictureConv(3, 64, 11, stride=4, padding=5)),
+            conv1=_with_relu(_PictureConv(3, 64, 11, stride=4, padding=5, mean=IMAGENET_MEAN, std=IMAGENET_STD)),
             pool1=nn.MaxPool2d(3, stride=2, padding=1),
             conv2=_with_relu(nn.Conv2d(64, 192, 5, padding=2)),
             pool2=nn.MaxPool2d(3, stride=2, padding=1),
@@ -164,14 +165,14 @@ def load_features(tower: nn.Sequential, features: Mapping[str, Tensor]) -> None:
 
 
 class _PictureConv(nn.Conv2d):
-    """A first convolution for pictures in [0, 1] that normalises them as ImageNet's networks expect.
+    """A first convolution for pictures in [0, 1]: it subtracts ``mean`` and divides by ``std`` before.
 
     Here and not in the data: augmentation, evaluation and drawing want pictures in [0, 1].
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, mean: Sequence[float], std: Sequence[float], **kwargs):
         super().__init__(*args, **kwargs)
-        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+        for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
