@@ -1,10 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from xstitch_lib.statistics import Difference, paired_difference
+from xstitch_lib.statistics import Difference, contrasts, gains, holm, paired_difference
 
 values = st.lists(st.tuples(*[st.floats(-100, 100)] * 2), min_size=2, max_size=12)
 
@@ -45,3 +46,51 @@ def test_values_that_are_not_finite_are_refused():
 def test_one_seed_is_refused():
     with pytest.raises(ValueError, match="2 or more; got 1 and 1"):
         paired_difference([1.0], [1.0])
+
+
+def table_of(values):
+    rows = [
+        (arm, seed, task, metric, value)
+        for (arm, task, metric), seeds in values.items()
+        for seed, value in enumerate(seeds)
+    ]
+    return pd.DataFrame(rows, columns=["arm", "seed", "task", "metric", "value"])
+
+
+def test_a_smaller_angle_and_a_larger_iu_are_gains():
+    table = table_of(
+        {
+            ("new", "normals", "mean"): [30, 31, 29],
+            ("old", "normals", "mean"): [31, 32, 31],
+            ("new", "seg", "mIU"): [20, 21, 22],
+            ("old", "seg", "mIU"): [21, 22, 24],
+        }
+    )
+    found = contrasts(table, [("new", "old")], {"normals": "mean", "seg": "mIU"}).set_index("task")
+    assert found.loc["normals", "gain"].mean == pytest.approx(4 / 3)
+    assert found.loc["seg", "gain"].mean == pytest.approx(-4 / 3)
+
+
+def test_a_seed_that_one_arm_lacks_is_left_out_of_both():
+    table = table_of({("new", "seg", "mIU"): [20, 21, 22], ("old", "seg", "mIU"): [19, 19]})
+    assert gains(table, "new", "old", "seg", "mIU").to_dict() == {0: 1, 1: 2}
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_agrees_with_its_definition(p):
+    """An ordered p value is multiplied by how many are at least as large, and none is below an earlier one."""
+    corrected = holm(p)
+    for i, value in enumerate(p):
+        smaller = [j for j in range(len(p)) if (p[j], j) <= (value, i)]
+        expected = max((len(p) - rank) * p[j] for rank, j in enumerate(sorted(smaller, key=lambda j: (p[j], j))))
+        assert corrected[i] == pytest.approx(min(1, expected))
+
+
+def test_what_the_interval_supports_holm_may_leave_undecided():
+    values = {("new", "seg", "mIU"): [1.0, 2.0, 3.2, 1.1], ("old", "seg", "mIU"): [0.0] * 4}
+    noise = {("n1", "seg", "mIU"): [1, -1, 2, -2.5], ("n2", "seg", "mIU"): [-1, 1, 2, -2.2]}
+    table = table_of(values | noise)
+    alone = contrasts(table, [("new", "old")], {"seg": "mIU"})
+    among = contrasts(table, [("new", "old"), ("n1", "old"), ("n2", "old")], {"seg": "mIU"})
+    assert alone.verdict[0] == "supported" and alone.holm[0] == alone.p[0] < 0.05
+    assert among.verdict[0] == "undecided" and among.holm[0] == pytest.approx(3 * among.p[0])

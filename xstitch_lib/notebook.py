@@ -25,3 +25,18 @@ def glue(name: str, text: str) -> None:
 def show_table(frame, index: bool = False) -> None:
     """Show a DataFrame as a Markdown table, which follows the page's theme."""
     display(Markdown(frame.to_markdown(index=index, disable_numparse=True)))
+
+
+def show_provenance(record) -> None:
+    """Say where a recorded study comes from: one line under its table."""
+    cells, settings = record.provenance, record.content["settings"]
+    commits = ", ".join([f"`{commit[:8]}`" for commit in cells.commit.unique()])
+    data = "; ".join([f"{name} {digest}" for name, digest in record.content["cells"][0].get("data", {}).items()])
+    lines = [
+        f"{len(cells)} runs, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
+        f"{', '.join(cells.device.unique())}, {', '.join(map(str, cells.threads.unique()))} thread(s) a process",
+        f"precision {settings['precision']}, torch {', '.join(cells.torch.unique())}",
+        f"commit {commits}, {cells.date.min()}, `{cells.command.iloc[0]}`",
+        f"data ({settings['world']}, SHA-256): {data}",
+    ]
+    display(Markdown(f"*Recorded: {'. '.join(lines)}.*"))

@@ -1,10 +1,13 @@
 """Differences between arms, paired by seed: the effect is the size of seed noise, so the seed is taken out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+
+LOWER_IS_BETTER = {"mean", "median"}  # angles; all other metrics grow with quality
 
 
 class Difference(NamedTuple):
@@ -50,3 +53,80 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
     mean, count = float(differences.mean()), len(differences)
     margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences))
     return Difference(mean, mean - margin, mean + margin, count)
+
+
+def gains(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -> pd.Series:
+    """How much better one arm is than another, one value a seed; positive is better, whatever the metric.
+
+    Args:
+        table: tidy, as `xstitch_lib.record` and a study's ``run`` give it. Seeds that one of the arms lacks, because
+            it diverged, are left out.
+
+    >>> rows = [("a", 0, 30.0), ("b", 0, 31.5), ("a", 1, 29.0), ("b", 1, 29.5)]
+    >>> table = pd.DataFrame(rows, columns=["arm", "seed", "value"]).assign(task="normals", metric="mean")
+    >>> gains(table, "a", "b", "normals", "mean").tolist()
+    [1.5, 0.5]
+    """
+    wanted = table[(table.task == task) & (table.metric == metric) & table.arm.isin([first, second])]
+    values = wanted.pivot(index="seed", columns="arm", values="value").dropna()
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    return sign * (values[first] - values[second])
+
+
+def contrasts(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], metrics: Mapping[str, str]) -> pd.DataFrame:
+    """The paired gains of several pairs of arms, with p values that Holm's method corrects within each task.
+
+    Args:
+        table: as for `gains`.
+        pairs: (first, second), named before the run.
+        metrics: task → the metric of its contrasts, named before the run.
+
+    Returns:
+        One row a task and pair: task, metric, first, second, ``gain`` (a `Difference`; positive is better), ``p`` of a
+        paired two-sided t test, ``holm``, the same corrected, and ``verdict``: that of the interval, "undecided" too
+        where the corrected p is 0.05 or more.
+    """
+    rows = []
+    for task, metric in metrics.items():
+        found = [gains(table, *pair, task, metric) for pair in pairs]
+        p = [float(stats.ttest_1samp(values, 0).pvalue) for values in found]
+        for pair, values, raw, corrected in zip(pairs, found, p, holm(p), strict=True):
+            gain = paired_difference(values, np.zeros(len(values)))
+            verdict = gain.verdict if corrected < 0.05 else "undecided"
+            rows.append((task, metric, *pair, gain, raw, corrected, verdict))
+    return pd.DataFrame(rows, columns=["task", "metric", "first", "second", "gain", "p", "holm", "verdict"])
+
+
+def means(table: pd.DataFrame, metrics: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Each arm's mean over seeds with half its 95 % interval, as text: what a results table of the book shows.
+
+    Args:
+        table: tidy, as for `gains`.
+        metrics: (task, metric) of the columns. Angles get a "↓", since less is better, the others a "↑".
+
+    >>> rows = [("a", 0, 30.0), ("a", 1, 31.0)]
+    >>> table = pd.DataFrame(rows, columns=["arm", "seed", "value"]).assign(task="normals", metric="mean")
+    >>> means(table, [("normals", "mean")]).loc["a", "normals mean ↓"]
+    '30.50 ± 6.35'
+    """
+    columns = {}
+    for task, metric in metrics:
+        found = table[(table.task == task) & (table.metric == metric)].groupby("arm", sort=False).value
+        half = stats.t.ppf(0.975, found.count() - 1) * found.sem()
+        text = [f"{mean:.2f}" + (f" ± {h:.2f}" if h == h else "") for mean, h in zip(found.mean(), half, strict=True)]
+        arrow = "↓" if metric in LOWER_IS_BETTER else "↑"
+        columns[f"{task} {metric} {arrow}"] = pd.Series(text, index=found.mean().index)
+    return pd.DataFrame(columns).reindex(table.arm.unique())
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """P values corrected by Holm's step-down method, in the order given.
+
+    >>> [round(value, 3) for value in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p)
+    scaled = [(len(p) - rank) * p[i] for rank, i in enumerate(order)]
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(scaled))
+    return corrected.tolist()

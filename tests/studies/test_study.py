@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from tiny_study import ARMS, SCALE, STUDY
 
-from xstitch_lib import record
+from xstitch_lib import evaluate, record
 from xstitch_lib.studies import Arm, Study, queue
+from xstitch_lib.studies.worlds import load
 
 PAIR = replace(STUDY, arms=[arm for arm in ARMS if arm.name in ("one-task", "cross-stitch")])
 
@@ -69,7 +70,6 @@ def test_a_diverging_arm_is_a_result():
 
 
 def test_labels_of_a_share_of_the_pictures_train_the_other_task_on_all_of_them(tmp_path):
-    from xstitch_lib.studies.worlds import load
 
     some, all_ = load(replace(SCALE, labelled=0.25)).train.tensors, load(SCALE).train.tensors
     assert ((some["seg"] >= 0).flatten(1).any(1)).sum() == 6
@@ -81,3 +81,13 @@ def test_unknown_names_are_told():
         PAIR.run(arms=["crossstitch"])
     with pytest.raises(ValueError, match="no scale 'huge': choose one of small"):
         PAIR.run(scale="huge")
+
+
+def test_the_network_of_a_finished_run_gives_the_recorded_results(tmp_path):
+    table = PAIR.run(seeds=[0], arms=["cross-stitch"], folder=tmp_path)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.ckpt")}
+    world = load(SCALE)
+    found = evaluate(PAIR.net("cross-stitch", "small", 0, tmp_path), world.tasks, world.table)
+    recorded = table.set_index(["task", "metric"]).value
+    assert found["seg"]["mIU"] == pytest.approx(recorded["seg", "mIU"], rel=1e-5)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.ckpt")} == files

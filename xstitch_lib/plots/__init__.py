@@ -1,6 +1,6 @@
 """Every static figure of the book; one style, colour-blind-safe, light and dark."""
 
-from xstitch_lib.plots.comparisons import paired_differences
+from xstitch_lib.plots.comparisons import curves_with_bands, gain_against_count, gain_bars, paired_differences
 from xstitch_lib.plots.cost import roofline
 from xstitch_lib.plots.curves import (
     finite_difference_errors,
@@ -9,7 +9,13 @@ from xstitch_lib.plots.curves import (
     sorted_alphas,
     training_paths,
 )
-from xstitch_lib.plots.drawings import cross_stitch_figure, map_grid, one_image_two_tasks, stitched_network
+from xstitch_lib.plots.drawings import (
+    cross_stitch_figure,
+    map_grid,
+    one_image_two_tasks,
+    split_networks,
+    stitched_network,
+)
 from xstitch_lib.plots.pictures import class_frequencies, codebook, gallery
 from xstitch_lib.plots.style import COLOURS, TASKS, show_map, use_style
 
@@ -19,7 +25,10 @@ __all__ = [
     "class_frequencies",
     "codebook",
     "cross_stitch_figure",
+    "curves_with_bands",
     "finite_difference_errors",
+    "gain_against_count",
+    "gain_bars",
     "gallery",
     "learned_alphas",
     "magnitudes",
@@ -29,6 +38,7 @@ __all__ = [
     "roofline",
     "show_map",
     "sorted_alphas",
+    "split_networks",
     "stitched_network",
     "training_paths",
     "use_style",

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from xstitch_lib.plots.style import COLOURS, TASKS
-from xstitch_lib.statistics import Difference
+from xstitch_lib.statistics import Difference, paired_difference
 
 
 def paired_differences(
@@ -29,5 +31,65 @@ def paired_differences(
     if claim is not None:
         ax.axvline(claim, color=COLOURS["b"], lw=1.4, ls=(0, (4, 3)))
     ax.set(yticks=range(len(values)), yticklabels=list(values), xlabel=unit, ylim=(len(values) - 0.5, -0.5))
+    figure.tight_layout()
+    return figure
+
+
+def gain_bars(gains: Mapping[str, Mapping[str, Sequence[float]]], units: Mapping[str, str]) -> Figure:
+    """Figure 2's plot: a panel a task, a bar an arm from 0 to its mean gain, every seed a dot, 95 % intervals.
+
+    Args:
+        gains: task → arm → one gain a seed; positive is better.
+        units: task → what its gains are measured in.
+    """
+    arms = list(next(iter(gains.values())))
+    figure, axes = plt.subplots(1, len(gains), figsize=(3.7 * len(gains), 0.36 * len(arms) + 1.2), sharey=True)
+    for ax, (task, by_arm), colour in zip(np.atleast_1d(axes), gains.items(), TASKS, strict=False):
+        for row, (_, values) in enumerate(by_arm.items()):
+            mean, low, high, _ = paired_difference(values, np.zeros(len(values)))
+            ax.barh(row, mean, height=0.62, color=colour, alpha=0.35, lw=0)
+            ax.plot(values, [row] * len(values), "o", ms=3.5, color=COLOURS["muted"], alpha=0.8)
+            ax.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="D", ms=5, capsize=3, color=colour, lw=1.8)
+        ax.axvline(0, color=COLOURS["ink"], lw=1)
+        ax.set(title=task, xlabel=units[task], yticks=range(len(arms)), yticklabels=arms, ylim=(len(arms) - 0.4, -0.6))
+    figure.tight_layout()
+    return figure
+
+
+def gain_against_count(classes: pd.DataFrame, unit: str) -> Figure:
+    """The paper's figure 6: each class's gain with its 95 % interval, against how many labels it has.
+
+    Args:
+        classes: one row a class: class, count, and gain, low, high.
+        unit: what the gains are measured in.
+    """
+    figure, ax = plt.subplots(figsize=(7.2, 3.8))
+    error = [classes.gain - classes.low, classes.high - classes.gain]
+    ax.errorbar(classes["count"], classes.gain, yerr=error, fmt="o", ms=5, capsize=3, color=TASKS[0], lw=1.4)
+    for row in classes.itertuples():
+        ax.annotate(row[1], (row.count, row.high), (0, 4), textcoords="offset points", ha="center", fontsize=8)
+    ax.axhline(0, color=COLOURS["ink"], lw=1)
+    ax.set(xscale="log", xlabel="labelled pixels", ylabel=unit)
+    ax.margins(y=0.12)
+    figure.tight_layout()
+    return figure
+
+
+def curves_with_bands(curves: Mapping[str, pd.DataFrame], ylabel: str) -> Figure:
+    """A quantity along the training steps: one line an arm, the mean over seeds, with the 95 % interval as a band.
+
+    Args:
+        curves: arm → one row a step, one column a seed.
+        ylabel: what is drawn.
+    """
+    figure, ax = plt.subplots(figsize=(6.4, 3.4))
+    colours, lines = [*TASKS, COLOURS["mixed"], COLOURS["muted"]], ["-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2))]
+    for (arm, values), colour, line in zip(curves.items(), colours, lines, strict=False):
+        summaries = [paired_difference(row, np.zeros(len(row))) for row in values.to_numpy()]
+        mean, low, high = np.array([s[:3] for s in summaries]).T
+        ax.plot(values.index, mean, color=colour, ls=line, lw=1.8, label=arm)
+        ax.fill_between(values.index, low, high, color=colour, alpha=0.15, lw=0)
+    ax.set(xlabel="step of the second phase", ylabel=ylabel)
+    ax.legend()
     figure.tight_layout()
     return figure

@@ -104,3 +104,32 @@ def stitched_network(layout: dict[str, list[tuple[str, bool]]]) -> Figure:
                 ax.plot([start, end], [y[task], y[other]], color=TASKS[i], **style)
     ax.set(xlim=(0, figure.get_figwidth()), ylim=(0, figure.get_figheight()), aspect="equal")
     return figure
+
+
+def split_networks(layers: Sequence[str], splits: Sequence[str], tasks: Sequence[str]) -> Figure:
+    """Figure 2 (a): one row a split network, shared layers in grey, then a branch a task.
+
+    Args:
+        layers: from input to output.
+        splits: the first layer that is not shared, one for each row.
+        tasks: two names.
+    """
+    wide, rise, left = 0.56, 0.62, 1.1
+    figure, ax = canvas(left + wide * len(layers) + 0.9, rise * len(splits) + 0.45)
+    for k, layer in enumerate(layers):
+        ax.text(left + wide * (k + 0.5), rise * len(splits) + 0.28, layer, ha="center", va="center", fontsize=8)
+    for row, at in enumerate(splits):
+        y = rise * (len(splits) - row - 0.5) + 0.05
+        ax.text(left - 0.15, y, f"split-{at}", ha="right", va="center", fontsize=9)
+        start = layers.index(at)
+        for k in range(len(layers)):
+            places = [(y, COLOURS["muted"])] if k < start else [(y + 0.14, TASKS[0]), (y - 0.14, TASKS[1])]
+            for middle, colour in places:
+                corner = (left + wide * k + 0.05, middle - 0.11)
+                style = {"fc": colour, "ec": colour, "alpha": 0.45 if k < start else 0.75, "lw": 0}
+                ax.add_patch(plt.Rectangle(corner, wide - 0.1, 0.22, **style))
+        if row == 0:
+            for name, offset, colour in zip(tasks, (0.14, -0.14), TASKS, strict=False):
+                x = left + wide * len(layers) + 0.05
+                ax.text(x, y + offset, name, va="center", fontsize=8.5, color=colour, weight="bold")
+    return figure

@@ -2,9 +2,21 @@
 
 from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.scale import Scale
-from xstitch_lib.studies.segmentation_normals import fig2, table5
+from xstitch_lib.studies.segmentation_normals import (
+    adam,
+    few_labels,
+    fewer_pictures,
+    fig2,
+    more_pictures,
+    stride4,
+    table1,
+    table2,
+    table3,
+    table5,
+)
 from xstitch_lib.studies.study import Study
 
-STUDIES = {study.name: study for study in [fig2, table5]}
+_ALL = [fig2, table1, table2, table3, table5, fewer_pictures, more_pictures, few_labels, stride4, adam]
+STUDIES = {study.name: study for study in _ALL}
 
-__all__ = ["STUDIES", "Arm", "Scale", "Study", "fig2", "table5"]
+__all__ = ["STUDIES", "Arm", "Scale", "Study", *STUDIES]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
+from torch import nn
 
 from xstitch_lib.networks.named import did_you_mean
 from xstitch_lib.record import FORMAT, tidy
@@ -24,13 +25,15 @@ class Study:
         arms: its rows.
         scales: name → `Scale`.
         primary: pairs of arms whose differences were named before the run; all others are exploratory.
+        metrics: task → the metric that these are measured in.
     """
 
     name: str
     question: str
     arms: Sequence[Arm]
     scales: Mapping[str, Scale]
-    primary: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    primary: Sequence[tuple[str, str]] = ()
+    metrics: Mapping[str, str] = field(default_factory=lambda: {"seg": "mIU", "normals": "mean"})
 
     def run(
         self,
@@ -62,6 +65,11 @@ class Study:
             ]
         return tidy(self.name, cells)
 
+    def net(self, arm: str, scale: str, seed: int, folder: str | Path) -> nn.Module:
+        """The trained network of one run, ``x → {task: output}``; from ``folder`` if it was trained there before."""
+        _, trained = cell.train(self.arm(arm), self.scale(scale), seed, Path(folder) / "runs")
+        return trained.net
+
     def cell(self, arm: str, scale: str, seed: int, folder: str | Path) -> dict:
         """The finished cell of ``folder``, run now if it is not there yet."""
         path, settings = self.path(arm, scale, seed, folder), (self.arm(arm), self.scale(scale))
@@ -79,6 +87,7 @@ class Study:
             "settings": asdict(self.scale(scale)),
             "arms": {arm.name: asdict(arm) for arm in self.arms},
             "primary": [list(pair) for pair in self.primary],
+            "metrics": dict(self.metrics),
             "cells": [self.cell(arm.name, scale, seed, folder) for arm in self.arms for seed in seeds],
         }
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from torch import Tensor, nn
 
-from xstitch_lib.augment import colour, mirror
+from xstitch_lib.augment import colour, compose, mirror
 from xstitch_lib.data import IGNORE, Rooms, TensorData
 from xstitch_lib.networks import towers
 from xstitch_lib.studies.scale import Scale
@@ -46,7 +46,6 @@ def load(scale: Scale) -> World:
 
 def rooms(scale: Scale) -> World:
     """Generated rooms, segmentation and surface normals: the paper's first pair of tasks at small scale."""
-    sizes = {"train": scale.train, "validation": scale.validation, "test": scale.test}
     train = Rooms(scale.train, scale.stream, scale.size)
     tasks = {
         "seg": SemanticSegmentation("seg", len(Rooms.classes), Rooms.classes, scale.loss_stride),
@@ -58,17 +57,12 @@ def rooms(scale: Scale) -> World:
 
     return World(
         train=_partly_labelled(train, "seg", scale.labelled),
-        validation=Rooms(sizes["validation"], scale.stream, scale.size, "validation"),
+        validation=Rooms(scale.validation, scale.stream, scale.size, "validation"),
         table=Rooms(scale.test, scale.stream, scale.size, scale.table),
         tasks=tasks,
         tower=tower,
-        augment=mirrored_and_coloured,
+        augment=compose(mirror, colour),  # section 5
     )
-
-
-def mirrored_and_coloured(batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The paper's augmentation (section 5): mirroring and colour."""
-    return colour(mirror(batch))
 
 
 def _partly_labelled(data: TensorData, target: str, share: float) -> TensorData:

@@ -1,0 +1,57 @@
+"""The numbers are typed once, so they are checked against what the paper says about them."""
+
+import pytest
+
+from xstitch_lib import paper
+
+
+def value(name, arm, task, metric):
+    table = paper.table(name)
+    return table[(table.arm == arm) & (table.task == task) & (table.metric == metric)].value.item()
+
+
+def test_every_table_has_every_arm_task_and_metric_once():
+    for name, rows in {"table1": 32, "table2": 32, "table3": 16, "table5": 40, "table6": 12, "fig2": 28}.items():
+        table = paper.table(name)
+        assert (
+            len(table) == rows and not table.duplicated(["arm", "task", "metric"]).any() and table.value.notna().all()
+        )
+
+
+def test_table_5s_cross_stitch_row_is_table_2s_fastest_and_table_3s_one_task_row_but_for_one_number():
+    """Errata 5 and 9."""
+    five, two, three = [
+        paper.table(name)[paper.table(name).arm == arm].value.tolist()
+        for name, arm in (("table5", "cross-stitch"), ("table2", "1000"), ("table3", "one-task"))
+    ]
+    assert five == three
+    assert [(a, b) for a, b in zip(five, two, strict=True) if a != b] == [(39.0, 39.2)]
+
+
+def test_cross_stitch_is_not_best_in_everything():
+    """Erratum 4."""
+    assert value("table5", "cross-stitch", "seg", "pixacc") < value("table5", "ensemble", "seg", "pixacc")
+    assert value("table6", "cross-stitch", "detection", "mAP") < value("table6", "ensemble", "detection", "mAP")
+
+
+def test_figure_2_and_table_5_agree_on_the_split_at_conv4_for_segmentation_and_not_for_normals():
+    """Erratum 6."""
+
+    def change(task, metric):
+        return value("table5", "split-conv4", task, metric) - value("table5", "one-task", task, metric)
+
+    assert value("fig2", "split-conv4", "seg", "mIU") == pytest.approx(change("seg", "mIU"))
+    assert value("fig2", "split-conv4", "normals", "median") != pytest.approx(change("normals", "median"))
+
+
+def test_table_6s_split_at_fc7_has_figure_2s_bars_of_fc6():
+    """Erratum 3."""
+    for task in ("detection", "attributes"):
+        change = value("table6", "split-fc7", task, "mAP") - value("table6", "one-task", task, "mAP")
+        assert change == pytest.approx(value("fig2", "split-fc6", task, "mAP"), abs=0.05)
+        assert change != pytest.approx(value("fig2", "split-fc7", task, "mAP"), abs=0.05)
+
+
+def test_an_unknown_table_names_the_known_ones():
+    with pytest.raises(ValueError, match="no table 'table4' here: choose one of table1"):
+        paper.table("table4")

@@ -1,0 +1,42 @@
+import subprocess
+
+import pytest
+import torch
+
+from xstitch_lib import provenance
+from xstitch_lib.data import TensorData
+
+
+def test_data_that_differ_in_anything_have_another_fingerprint():
+    data = {"image": torch.zeros(4, 2), "label": torch.zeros(4, dtype=torch.int64)}
+    changed = [
+        {**data, "image": data["image"].index_fill(0, torch.tensor([3]), 1e-7)},
+        {**data, "image": data["image"].double()},
+        {"picture": data["image"], "label": data["label"]},
+        {**data, "image": torch.zeros(4, 1, 2)},
+    ]
+    prints = {provenance.fingerprint(TensorData(tensors)) for tensors in [data, *changed]}
+    assert len(prints) == 5
+    assert provenance.fingerprint(TensorData(dict(reversed(data.items())))) in prints
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    (tmp_path / "a.py").write_text("1")
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
+    return tmp_path
+
+
+def test_a_changed_library_is_not_passed_off_as_its_commit(repository):
+    clean = provenance.commit()
+    assert len(clean) == 40
+    (repository / "a.py").write_text("2")
+    assert provenance.commit() == clean + "+changes"
+
+
+def test_outside_a_repository_the_commit_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance.commit() == "unknown"
