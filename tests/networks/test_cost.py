@@ -38,7 +38,7 @@ def test_a_tower_keeps_its_picture_and_every_layers_map_once():
 
 
 def test_units_keep_their_inputs_beside_the_next_layers():
-    pair = IMAGE + 2 * TOWER
+    pair = 2 * (IMAGE + TOWER)  # each tower centres its own copy of the picture
     assert activations(stitched(POOLS)) == pair + 2 * 4 * sum([VALUES[name] for name in POOLS])
     assert activations(stitched(CONVS)) == pair + 2 * 4 * sum([VALUES[name] for name in CONVS])
 
@@ -52,8 +52,8 @@ def test_a_split_keeps_its_trunk_once_and_a_copy_of_its_last_map_for_each_branch
 
 def test_mtl_shared_keeps_the_latent_maps_and_an_ensemble_its_members():
     latent = 4 * VALUES["fc7"]
-    assert activations(mtl_shared(small, ["seg", "normals"])) == IMAGE + 2 * (TOWER + latent)
-    assert activations(ensemble([small(), small()])) >= IMAGE + 2 * TOWER
+    assert activations(mtl_shared(small, ["seg", "normals"])) == 2 * (IMAGE + TOWER + latent)
+    assert activations(ensemble([small(), small()])) >= 2 * (IMAGE + TOWER)
 
 
 @settings(max_examples=20, deadline=None)
