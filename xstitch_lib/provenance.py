@@ -50,7 +50,15 @@ def device() -> str:
     """The accelerator's or processor's name."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"CPU {_processor()} ({torch.backends.cpu.get_cpu_capability()})"
+    name = _cpuinfo("model name") or platform.processor() or platform.machine()
+    return f"CPU {name} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def has_bf16() -> bool:
+    """Whether bf16 is a gain here: on an accelerator, or a processor that multiplies it in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return any([flag in _cpuinfo("flags") for flag in ("avx512_bf16", "amx_bf16")])
 
 
 def fingerprint(data: TensorData) -> str:
@@ -62,9 +70,9 @@ def fingerprint(data: TensorData) -> str:
     return digest.hexdigest()[:16]
 
 
-def _processor() -> str:
+def _cpuinfo(name: str) -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        return next(line.split(":")[1].strip() for line in lines if line.startswith(name))
     except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+        return ""

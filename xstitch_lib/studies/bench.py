@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from xstitch_lib.history import History
 from xstitch_lib.networks.named import Named
 from xstitch_lib.optim import constant, cosine
+from xstitch_lib.provenance import has_bf16
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
 from xstitch_lib.tasks import Task
@@ -40,11 +41,13 @@ class Bench:
 
     Attributes:
         world, scale, seed: what is trained on, how much, and the seed that pairs the arms.
+        precision: the scale's where the machine has bf16, else "no".
     """
 
     def __init__(self, scale: Scale, seed: int, folder: Path):
         self.scale, self.seed, self.folder = scale, seed, folder
         self.world = load(scale)
+        self.precision = scale.precision if has_bf16() else "no"
 
     def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
         """A tower for each task; all but their heads start from one random initialisation, called ``weights``."""
@@ -95,7 +98,7 @@ class Bench:
             schedule=cosine if phase else constant,
             augment=world.augment,
             validation=world.validation if phase else None,
-            precision=scale.precision,
+            precision=self.precision,
             channels_last=scale.channels_last,
             snapshots=SNAPSHOTS if phase else 0,
         )

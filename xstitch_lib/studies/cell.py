@@ -50,7 +50,7 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
         },
         "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
         "data": {name: fingerprint(getattr(world, name)) for name in ("train", "validation", "table")},
-        "provenance": _provenance(started),
+        "provenance": _provenance(started) | {"precision": bench.precision},
     }
 
 

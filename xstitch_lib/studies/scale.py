@@ -19,7 +19,7 @@ class Scale:
         steps, lr: of the first phase (one-task training, a constant rate) and of the second (what the arm makes of it;
             the rate falls to 0 along half a cosine).
         unit_lr_scale: the units' learning rate is this times ``lr``.
-        precision: of the forward pass, as in `fit`.
+        precision: of the forward pass, as in `fit`; "bf16" only where the machine has it.
     """
 
     world: str = "rooms"
