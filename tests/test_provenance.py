@@ -21,22 +21,28 @@ def test_data_that_differ_in_anything_have_another_fingerprint():
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
-    (tmp_path / "a.py").write_text("1")
+def repository(tmp_path):
+    (tmp_path / "__init__.py").write_text("1")
     for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
         subprocess.run(["git", "-C", tmp_path, *words], check=True)
-    monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
     return tmp_path
 
 
 def test_a_changed_library_is_not_passed_off_as_its_commit(repository):
-    clean = provenance.commit()
+    commit = provenance.commit.__wrapped__  # without its memory
+    clean = commit(repository)
     assert len(clean) == 40
-    (repository / "a.py").write_text("2")
-    assert provenance.commit() == clean + "+changes"
+    (repository / "new.py").write_text("2")
+    assert commit(repository) == clean + "+changes"
 
 
 def test_outside_a_repository_the_commit_is_unknown(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "LIBRARY", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert provenance.commit() == "unknown"
+    assert provenance.commit(tmp_path) == "unknown"
+
+
+def test_a_copy_installed_inside_another_repository_does_not_pass_for_its_commit(repository):
+    copy = repository / "site-packages" / "xstitch_lib"
+    copy.mkdir(parents=True)
+    (copy / "__init__.py").write_text("1")
+    assert provenance.commit(copy) == "unknown"

@@ -27,9 +27,18 @@ def list_studies(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     studies = [STUDIES[name] for name in options.studies]
-    finish(studies, options.scale, options.seeds, options.folder, options.jobs)
     for study in studies:
-        found = study.record(options.scale, options.seeds, options.folder)
+        study.scale(options.scale)
+        if options.to == record.FOLDER and options.seeds and options.seeds != list(study.seeds):
+            raise ValueError(
+                f"records of {study.name} have the seeds {list(study.seeds)}, fixed beforehand; got {options.seeds}: "
+                "leave --seeds out, or give --to another folder"
+            )
+    for seeds in {tuple(options.seeds or study.seeds) for study in studies}:
+        some = [study for study in studies if tuple(options.seeds or study.seeds) == seeds]
+        finish(some, options.scale, seeds, options.folder, options.jobs or default_jobs())
+    for study in studies:
+        found = study.record(options.scale, options.seeds or study.seeds, options.folder)
         print(f"recorded in {record.save(found, options.to)}")
 
 
@@ -41,8 +50,12 @@ def show(options: argparse.Namespace) -> None:
 
 
 def verify_record(options: argparse.Namespace) -> None:
+    different = 0
     for line in verify(record.load(options.study, options.scale, options.to), options.arms, options.seeds):
         print(line, flush=True)
+        different += not line.endswith(": equal")
+    if different:
+        raise SystemExit(f"{different} of the cells differ")
 
 
 def seeds(text: str) -> list[int]:
@@ -64,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     ran = commands.add_parser("run", help="run studies, or go on with them, and record them")
     ran.add_argument("studies", nargs="+", choices=STUDIES, metavar="STUDY")
     ran.add_argument("--scale", default="small")
-    ran.add_argument("--seeds", type=seeds, default=seeds("0-7"), help="0-7, or 0,3,5")
-    ran.add_argument("--jobs", type=int, default=default_jobs(), help="processes")
+    ran.add_argument("--seeds", type=seeds, help="0-7, or 0,3,5; the study's own where not given")
+    ran.add_argument("--jobs", type=int, help="processes; one a core where not given")
     ran.add_argument("--folder", type=Path, default=Path("runs"), help="keeps what is finished")
     ran.add_argument("--to", **place)
     ran.set_defaults(command=run)

@@ -30,13 +30,15 @@ def show_table(frame, index: bool = False) -> None:
 def show_provenance(record) -> None:
     """Say where a recorded study comes from: one line under its table."""
     cells, settings = record.provenance, record.content["settings"]
-    commits = ", ".join([f"`{commit[:8]}`" for commit in cells.commit.unique()])
-    data = "; ".join([f"{name} {digest}" for name, digest in record.content["cells"][0].get("data", {}).items()])
+    commits = ", ".join([f"`{c[:8]}{c[40:]}`" for c in cells.commit.unique()])
+    commands = ", ".join([f"`{command}`" for command in cells.command.unique()])
+    found = [f"{name} {digest}" for cell in record.content["cells"] for name, digest in cell.get("data", {}).items()]
+    data = ", ".join(dict.fromkeys(found))
     lines = [
         f"{len(cells)} runs, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
         f"{', '.join(cells.device.unique())}, {', '.join(map(str, cells.threads.unique()))} thread(s) a process",
         f"precision {settings['precision']}, torch {', '.join(cells.torch.unique())}",
-        f"commit {commits}, {cells.date.min()}, `{cells.command.iloc[0]}`",
+        f"commit {commits}, {cells.date.min()}, {commands}",
         f"data ({settings['world']}, SHA-256): {data}",
     ]
     display(Markdown(f"*Recorded: {'. '.join(lines)}.*"))

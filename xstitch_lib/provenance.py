@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,15 +33,17 @@ def provenance() -> dict[str, str | int]:
     }
 
 
-def commit() -> str:
-    """The commit the library stands at."""
+@cache
+def commit(library: Path = LIBRARY) -> str:
+    """The commit the library stands at; what a process asked first, it keeps, since it has loaded that code."""
 
     def git(*words: str) -> str:
-        found = subprocess.run(["git", "-C", str(LIBRARY), *words], capture_output=True, text=True, check=True)
+        found = subprocess.run(["git", "-C", str(library), *words], capture_output=True, text=True, check=True)
         return found.stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
+        git("ls-files", "--error-unmatch", "__init__.py")  # an installed copy may lie in another repository
+        changed = git("status", "--porcelain", "--", ".", ":(exclude)recorded")
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

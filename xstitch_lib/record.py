@@ -131,7 +131,8 @@ def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
     path = Path(folder) / f"{content['study']}-{content['scale']}.json"
     check(content, path)
     cells = ",\n".join([json.dumps(cell, allow_nan=False, separators=(",", ":")) for cell in content["cells"]])
-    head = json.dumps({**content, "cells": []}, allow_nan=False, indent=1)
+    head = {name: value for name, value in content.items() if name != "cells"} | {"cells": []}  # last
+    head = json.dumps(head, allow_nan=False, indent=1)
     with replacing(path) as file:
         file.write((head.removesuffix("[]\n}") + f"[\n{cells}\n]}}\n").encode())  # a line a cell: diffs stay readable
     return path
@@ -148,6 +149,9 @@ def check(content: Any, path: Path) -> None:
         raise ValueError(
             f"{path} is not a record of this version: at {place}, {errors[0].message[:200]}; restore it or record again"
         )
+    runs = [(cell["arm"], cell["seed"]) for cell in content["cells"]]
+    if len(set(runs)) < len(runs) or not {arm for arm, _ in runs} == set(content["arms"]):
+        raise ValueError(f"{path} needs each of its arms {list(content['arms'])}, a seed once; got {runs}")
 
 
 def tidy(study: str, cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -68,13 +68,15 @@ def gains(table: pd.DataFrame, first: str, second: str, task: str, metric: str) 
     [1.5, 0.5]
     """
     wanted = table[(table.task == task) & (table.metric == metric) & table.arm.isin([first, second])]
-    values = wanted.pivot(index="seed", columns="arm", values="value").dropna()
+    values = wanted.pivot(index="seed", columns="arm", values="value").reindex(columns=[first, second]).dropna()
     sign = -1 if metric in LOWER_IS_BETTER else 1
     return sign * (values[first] - values[second])
 
 
 def contrasts(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], metrics: Mapping[str, str]) -> pd.DataFrame:
-    """The paired gains of several pairs of arms, with p values that Holm's method corrects within each task.
+    """The paired gains of several pairs of arms, with p values corrected within each task (Holm).
+
+    Training and test pictures are the same for all seeds, so intervals are about training alone.
 
     Args:
         table: as for `gains`.

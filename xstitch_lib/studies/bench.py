@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -18,6 +19,10 @@ from xstitch_lib.studies.worlds import load
 from xstitch_lib.tasks import Task
 from xstitch_lib.training import fit
 
+PARTS = ("data", "networks", "tasks", "studies")
+# what reads results, or only starts runs
+AFTER_TRAINING = ("cli", "explorer", "notebook", "paper", "provenance", "record", "statistics", "queue", "verify",
+                  "segmentation_normals", "study", "cell")  # fmt: skip
 SNAPSHOTS = 11  # of alphas and validation metrics in the second phase
 
 
@@ -108,8 +113,17 @@ class Bench:
         later = {"test", "table", "unit_lr_scale"} | ({"validation"} if phase == 0 else set())
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
-        digest = hashlib.sha256(f"{scale} {name}".encode()).hexdigest()[:12]
+        digest = hashlib.sha256(f"{scale} {self.precision} {training_code()} {name}".encode()).hexdigest()[:12]
         return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"
+
+
+@cache
+def training_code() -> str:
+    """A digest of all code that a run depends on, so that no run goes on from one of other code."""
+    library = Path(__file__).parents[1]
+    files = [*library.glob("[!_]*.py"), *[p for part in PARTS for p in (library / part).rglob("*.py")]]
+    content = [path.read_bytes() for path in sorted(files) if path.stem not in AFTER_TRAINING]
+    return hashlib.sha256(b"".join(content)).hexdigest()
 
 
 def number(text: str) -> int:

@@ -32,13 +32,13 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
         what ``recorded/schema.json`` calls a cell. An arm whose loss stops being finite has the status
         "diverged at step …" and no results.
     """
-    started = time.perf_counter()
+    started, origin = time.perf_counter(), provenance()
     cell = {"arm": arm.name, "seed": seed, "status": "done", "made_with": made_with(arm, scale)}
     try:
         bench, trained = train(arm, scale, seed, folder)
     except FloatingPointError as error:
         step = " ".join(str(error).split()[:3])
-        return cell | {"status": f"diverged {step}", "provenance": _provenance(started)}
+        return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started)}
     world = bench.world
     metrics = count(trained.net, world.tasks, world.table)
     return cell | {
@@ -50,7 +50,7 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
         },
         "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
         "data": {name: fingerprint(getattr(world, name)) for name in ("train", "validation", "table")},
-        "provenance": _provenance(started) | {"precision": bench.precision},
+        "provenance": origin | {"precision": bench.precision} | _seconds(started),
     }
 
 
@@ -80,12 +80,12 @@ def write(path: Path, cell: Mapping[str, Any]) -> None:
         file.write(json.dumps(cell, allow_nan=False).encode())
 
 
-def _provenance(started: float) -> dict[str, Any]:
-    return provenance() | {"seconds": round(time.perf_counter() - started, 1)}
+def _seconds(started: float) -> dict[str, float]:
+    return {"seconds": round(time.perf_counter() - started, 1)}
 
 
 def _curves(history: History) -> dict[str, dict[str, list[list[float | None]]]]:
-    """task → metric → [steps, values]; of a loss all of the first 100 steps, then one value in 50 steps."""
+    """task → metric → [steps, values]; of a loss every mean up to step 100, then one in 50 steps."""
     curves: dict[str, dict[str, list[list[float | None]]]] = {}
     for (task, metric), rows in history.table.groupby(["task", "metric"], sort=False):
         kept = rows[(rows.step <= 100) | (rows.step % 50 == 0)] if metric == "loss" else rows
@@ -99,4 +99,5 @@ def _short(row: Mapping[str, float]) -> dict[str, float | None]:
 
 def _shortened(values: Iterable[float]) -> list[float | None]:
     """Six digits are more than a metric has; JSON has no NaN."""
-    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values]
+    short = [value if isinstance(value, int) else float(f"{value:.6g}") for value in values]
+    return [value if math.isfinite(value) else None for value in short]

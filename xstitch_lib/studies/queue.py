@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_jobs() -> int:
-    """One process a core that this one may use; one on an accelerator."""
-    return 1 if torch.accelerator.is_available() else len(os.sched_getaffinity(0))
+    """One process a core; one on an accelerator."""
+    return 1 if torch.accelerator.is_available() else cores()
 
 
 def finish(studies: Sequence["Study"], scale: str, seeds: Sequence[int], folder: Path, jobs: int) -> None:
@@ -33,17 +38,20 @@ def finish(studies: Sequence["Study"], scale: str, seeds: Sequence[int], folder:
     wanted = [study.path(arm.name, scale, seed, folder) for study in studies for arm in study.arms for seed in seeds]
     os.environ.update({name: os.environ.get(name, value) for name, value in KEEP_MEMORY.items()})
     context = multiprocessing.get_context("spawn")  # a forked torch can hang
-    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    threads = max(1, cores() // jobs)
     with ProcessPoolExecutor(jobs, context, _start, (threads, folder, sys.argv)) as pool:
-        futures = [pool.submit(_finish_seed, studies, scale, seed, folder) for seed in seeds]
+        running = {pool.submit(_finish_seed, studies, scale, seed, folder) for seed in seeds}
         done = sum([path.exists() for path in wanted])
-        with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=None) as bar:
-            running = set(futures)
-            while running:
-                running = wait(running, timeout=1, return_when=FIRST_EXCEPTION).not_done
-                bar.update(sum([path.exists() for path in wanted]) - bar.n)
-        for future in futures:
-            future.result()
+        try:
+            with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=None) as bar:
+                while running:
+                    finished, running = wait(running, timeout=1, return_when=FIRST_EXCEPTION)
+                    bar.update(sum([path.exists() for path in wanted]) - bar.n)
+                    for future in finished:
+                        future.result()
+        except BaseException:  # an error, or Ctrl-C: seeds that have not begun are not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _start(threads: int, folder: Path, command: Sequence[str]) -> None:

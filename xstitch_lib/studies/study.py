@@ -24,6 +24,7 @@ class Study:
         question: what it answers, one sentence.
         arms: its rows.
         scales: name → `Scale`.
+        seeds: those of its records, fixed before the run.
         primary: pairs of arms whose differences were named before the run; all others are exploratory.
         metrics: task → the metric that these are measured in.
     """
@@ -33,6 +34,7 @@ class Study:
     arms: Sequence[Arm]
     scales: Mapping[str, Scale]
     primary: Sequence[tuple[str, str]] = ()
+    seeds: Sequence[int] = range(8)
     metrics: Mapping[str, str] = field(default_factory=lambda: {"seg": "mIU", "normals": "mean"})
 
     def run(

@@ -28,6 +28,9 @@ def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[in
     On the processor they were recorded on the results are equal; on another one rounding differs, and a run of
     thousands of steps ends elsewhere, about as far away as another seed's.
     """
+    for kind, asked, known in (("arms", arms, record.content["arms"]), ("seeds", seeds, record.seeds)):
+        if unknown := set(asked or []) - set(known):
+            raise ValueError(f"{record} has no {kind} {sorted(unknown)}: choose from {', '.join(map(str, known))}")
     for recorded in record.content["cells"]:
         if (arms is None or recorded["arm"] in arms) and (seeds is None or recorded["seed"] in seeds):
             arm, scale = recorded_settings(record, recorded["arm"])
@@ -57,12 +60,15 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _compare(recorded: dict, found: dict) -> str:
-    if "results" not in recorded or "results" not in found:
+    if recorded["status"] != found["status"]:
         return f"was {recorded['status']}, is {found['status']}"
+    if recorded.get("data") != found.get("data"):
+        return f"the data differ: they were {recorded['data']}, are {found['data']}"
     keys = ["study", "arm", "seed", "task", "metric"]
-    both = tidy("", [recorded]).merge(tidy("", [found]), on=keys, suffixes=("_recorded", "_found"))
-    off = (both.value_recorded - both.value_found).abs()
-    if not off.any():
-        return "equal"
-    worst = both.loc[off.idxmax()]
-    return f"{worst.task} {worst.metric} was {worst.value_recorded:g}, is {worst.value_found:g}, the rest is closer"
+    both = tidy("", [recorded]).merge(tidy("", [found]), "outer", keys, suffixes=("_recorded", "_found"))
+    off = both[both.value_recorded.ne(both.value_found) & both[["value_recorded", "value_found"]].notna().any(axis=1)]
+    differing = [f"{r.task} {r.metric} was {r.value_recorded:g}, is {r.value_found:g}" for r in off.itertuples()]
+    precisions = [cell["provenance"].get("precision", "") for cell in (recorded, found)]
+    if differing and len(set(precisions)) > 1:
+        differing.append("precision was {}, is {}".format(*precisions))
+    return "; ".join(differing) or "equal"
