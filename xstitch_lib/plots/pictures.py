@@ -35,7 +35,8 @@ def gallery(rows: Mapping[str, Sequence[Tensor]], titles: Sequence[str] = ()) ->
 def class_frequencies(shares: Mapping[str, float], colours: Sequence[Sequence[float]]) -> Figure:
     """The share of the pixels that each class has, in percent, on a log scale; classes in their pictures' colours."""
     order = sorted(shares, key=shares.get, reverse=True)
-    colour = dict(zip(shares, colours, strict=True))
+    # a shade off: the page replaces the exact colours of `COLOURS`, and these stand for classes
+    colour = dict(zip(shares, np.clip(np.add(colours, 1 / 255), 0, 1), strict=True))
     figure, ax = plt.subplots(figsize=(7.2, 3.0))
     ax.bar(order, [shares[name] for name in order], color=[colour[n] for n in order], ec=COLOURS["muted"], lw=0.6)
     ax.set(yscale="log", ylabel="share of the pixels, %")
