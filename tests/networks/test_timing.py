@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from xstitch_lib.networks import step_times
+from xstitch_lib.networks import layer_times, step_times
 from xstitch_lib.networks.towers import fashion_cnn
 
 
@@ -70,3 +70,10 @@ def test_garbage_is_collected_again_after_a_failure():
 def test_nothing_to_measure_is_refused(nets, rounds):
     with pytest.raises(ValueError, match=f"a network and at least 1 round; got {len(nets)} networks, rounds={rounds}"):
         step_times(nets, (4, 3), rounds)
+
+
+def test_layer_times_are_of_the_layers_asked_for_and_leave_the_net_as_it_was():
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)).train()
+    times = layer_times({"first": net[0], "last": net[2]}, net, torch.randn(8, 4), rounds=3)
+    assert list(times) == ["first", "last"] and all(seconds > 0 for seconds in times.values())
+    assert net.training and not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())

@@ -55,7 +55,7 @@ def step_times(
 
 
 def machine_roof(values: int = 2**24, side: int = 2048, rounds: int = 5) -> tuple[float, float]:
-    """What this CPU reaches at best in float32, with the threads torch has now.
+    """What this CPU reaches in float32 in two plain operations, with the threads torch has now.
 
     Args:
         values: of each of the three arrays that are moved; more than its caches hold.

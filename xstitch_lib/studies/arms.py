@@ -94,7 +94,7 @@ def cross_stitch(bench: Bench, arm: Arm) -> Trained:
 
 
 def self_stitch(bench: Bench, arm: Arm) -> Trained:
-    """For each task two towers of it, stitched: as many weights as cross-stitch, and no other task.
+    """For each task two towers of it, stitched: as many weights behind an answer as in cross-stitch, no other task.
 
     Both towers learn; the first one answers. They start from the same weights, as the two tasks' towers do, and
     differ in the order of the data in the first phase.

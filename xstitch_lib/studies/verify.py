@@ -68,7 +68,7 @@ def _compare(recorded: dict, found: dict) -> str:
     both = tidy("", [recorded]).merge(tidy("", [found]), "outer", keys, suffixes=("_recorded", "_found"))
     off = both[both.value_recorded.ne(both.value_found) & both[["value_recorded", "value_found"]].notna().any(axis=1)]
     differing = [f"{r.task} {r.metric} was {r.value_recorded:g}, is {r.value_found:g}" for r in off.itertuples()]
-    precisions = [cell["provenance"].get("precision", "") for cell in (recorded, found)]
-    if differing and len(set(precisions)) > 1:
-        differing.append("precision was {}, is {}".format(*precisions))
+    was, now = [cell["provenance"].get("precision") for cell in (recorded, found)]  # the first record has none
+    if differing and was not in (None, now):
+        differing.append(f"precision was {was}, is {now}")
     return "; ".join(differing) or "equal"
