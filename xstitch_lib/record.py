@@ -24,7 +24,7 @@ class Record:
     """A recorded study; made by `load`.
 
     Attributes:
-        content: the file as it is: study, scale, question, settings, arms, primary contrasts, cells.
+        content: the file as it is: study, scale, question, settings, arms, primary contrasts, label counts, cells.
     """
 
     def __init__(self, content: Mapping[str, Any]):
@@ -107,7 +107,7 @@ def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
         FileNotFoundError: if it has not been recorded at that scale, with the command that does it.
         ValueError: if the file is damaged or is not a record.
 
-    Source: chapter "The data and the tasks".
+    Source: chapter "Segmentation and normals".
     """
     path = Path(folder) / f"{study}-{scale}.json"
     if not path.is_file():

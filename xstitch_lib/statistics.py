@@ -49,8 +49,12 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
             f"a paired difference needs finite values; got {bad} of {2 * len(first)} that are not: leave these seeds "
             "out of both arms, and say so"
         )
-    differences = np.subtract(first, second)
-    mean, count = float(differences.mean()), len(differences)
+    return summary(np.subtract(first, second))
+
+
+def summary(differences: Sequence[float]) -> Difference:
+    """The mean of one difference a seed, at least 2, with its 95 % t interval."""
+    mean, count = float(np.mean(differences)), len(differences)
     margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences))
     return Difference(mean, mean - margin, mean + margin, count)
 
@@ -73,6 +77,21 @@ def gains(table: pd.DataFrame, first: str, second: str, task: str, metric: str) 
     return sign * (values[first] - values[second])
 
 
+def gain(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -> Difference:
+    """The mean of `gains` with its interval."""
+    return summary(gains(table, first, second, task, metric))
+
+
+def class_gains(per_class: pd.DataFrame, first: str, second: str, metric: str = "IU") -> pd.DataFrame:
+    """How much better one arm is than another in each class: one row a class, one column a seed.
+
+    Args:
+        per_class: as `xstitch_lib.record.Record.per_class` gives it.
+    """
+    values = per_class[per_class.metric == metric].pivot(index=["class", "seed"], columns="arm", values="value")
+    return (values[first] - values[second]).unstack("seed")
+
+
 def contrasts(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], metrics: Mapping[str, str]) -> pd.DataFrame:
     """The paired gains of several pairs of arms, with p values corrected within each task (Holm).
 
@@ -93,7 +112,7 @@ def contrasts(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], metrics: Ma
         found = [gains(table, *pair, task, metric) for pair in pairs]
         p = [float(stats.ttest_1samp(values, 0).pvalue) for values in found]
         for pair, values, raw, corrected in zip(pairs, found, p, holm(p), strict=True):
-            gain = paired_difference(values, np.zeros(len(values)))
+            gain = summary(values)
             verdict = gain.verdict if corrected < 0.05 else "undecided"
             rows.append((task, metric, *pair, gain, raw, corrected, verdict))
     return pd.DataFrame(rows, columns=["task", "metric", "first", "second", "gain", "p", "holm", "verdict"])

@@ -165,3 +165,8 @@ def test_misfits_are_named():
     for use in (TASK.loss, TASK.metric().update):
         with pytest.raises(ValueError, match=r"'seg' needs an output of shape \(2, 4, h, w\); got \(2, 3, 4, 4\)"):
             use(torch.zeros(2, 3, 4, 4), labels)
+
+
+def test_label_counts_leave_out_what_is_unknown():
+    seg = SemanticSegmentation("seg", classes=3, names=["wall", "bed", "vase"])
+    assert seg.label_counts({"seg": torch.tensor([[[0, 0, IGNORE, 1]]])}) == {"wall": 2, "bed": 1, "vase": 0}

@@ -1,6 +1,12 @@
 """Every static figure of the book; one style, colour-blind-safe, light and dark."""
 
-from xstitch_lib.plots.comparisons import curves_with_bands, gain_against_count, gain_bars, paired_differences
+from xstitch_lib.plots.comparisons import (
+    curves_with_bands,
+    gain_against_count,
+    gain_bars,
+    gains_by_setting,
+    paired_differences,
+)
 from xstitch_lib.plots.cost import roofline
 from xstitch_lib.plots.curves import (
     finite_difference_errors,
@@ -29,6 +35,7 @@ __all__ = [
     "finite_difference_errors",
     "gain_against_count",
     "gain_bars",
+    "gains_by_setting",
     "gallery",
     "learned_alphas",
     "magnitudes",

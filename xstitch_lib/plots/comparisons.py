@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from xstitch_lib.plots.style import COLOURS, TASKS
-from xstitch_lib.statistics import Difference, paired_difference
+from xstitch_lib.statistics import Difference, summary
 
 
 def paired_differences(
@@ -46,13 +46,41 @@ def gain_bars(gains: Mapping[str, Mapping[str, Sequence[float]]], units: Mapping
     figure, axes = plt.subplots(1, len(gains), figsize=(3.7 * len(gains), 0.36 * len(arms) + 1.2), sharey=True)
     for ax, (task, by_arm), colour in zip(np.atleast_1d(axes), gains.items(), TASKS, strict=False):
         for row, (_, values) in enumerate(by_arm.items()):
-            mean, low, high, _ = paired_difference(values, np.zeros(len(values)))
+            mean, low, high, _ = summary(values)
             ax.barh(row, mean, height=0.62, color=colour, alpha=0.35, lw=0)
             ax.plot(values, [row] * len(values), "o", ms=3.5, color=COLOURS["muted"], alpha=0.8)
             ax.errorbar(mean, row, xerr=[[mean - low], [high - mean]], fmt="D", ms=5, capsize=3, color=colour, lw=1.8)
         ax.axvline(0, color=COLOURS["ink"], lw=1)
         ax.set(title=task, xlabel=units[task], yticks=range(len(arms)), yticklabels=arms, ylim=(len(arms) - 0.4, -0.6))
     figure.tight_layout()
+    return figure
+
+
+def gains_by_setting(
+    gains: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], units: Mapping[str, str]
+) -> Figure:
+    """A panel a task, a row a setting, a marker an arm: mean gains with 95 % intervals.
+
+    Args:
+        gains: task → setting → arm → one gain a seed; positive is better.
+        units: task → what its gains are measured in.
+    """
+    settings = list(next(iter(gains.values())))
+    figure, axes = plt.subplots(1, len(gains), figsize=(3.7 * len(gains), 0.5 * len(settings) + 1.5), sharey=True)
+    colours, markers = [COLOURS["c"], COLOURS["mixed"], COLOURS["muted"]], "Dso"
+    for ax, (task, by_setting) in zip(np.atleast_1d(axes), gains.items(), strict=True):
+        for row, by_arm in enumerate(by_setting.values()):
+            for k, (arm, values) in enumerate(by_arm.items()):
+                mean, low, high, _ = summary(values)
+                y, label = row + 0.2 * (k - (len(by_arm) - 1) / 2), arm if row == 0 else None
+                style = {"fmt": markers[k], "ms": 5, "capsize": 3, "color": colours[k], "lw": 1.6}
+                ax.errorbar(mean, y, xerr=[[mean - low], [high - mean]], label=label, **style)
+        ax.axvline(0, color=COLOURS["ink"], lw=1)
+        ax.set(title=task, xlabel=units[task], yticks=range(len(settings)), yticklabels=settings)
+        ax.set_ylim(len(settings) - 0.5, -0.5)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    handles = np.atleast_1d(axes)[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="lower center", ncols=len(handles[1]))
     return figure
 
 
@@ -85,7 +113,7 @@ def curves_with_bands(curves: Mapping[str, pd.DataFrame], ylabel: str) -> Figure
     figure, ax = plt.subplots(figsize=(6.4, 3.4))
     colours, lines = [*TASKS, COLOURS["mixed"], COLOURS["muted"]], ["-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2))]
     for (arm, values), colour, line in zip(curves.items(), colours, lines, strict=False):
-        summaries = [paired_difference(row, np.zeros(len(row))) for row in values.to_numpy()]
+        summaries = [summary(row) for row in values.to_numpy()]
         mean, low, high = np.array([s[:3] for s in summaries]).T
         ax.plot(values.index, mean, color=colour, ls=line, lw=1.8, label=arm)
         ax.fill_between(values.index, low, high, color=colour, alpha=0.15, lw=0)

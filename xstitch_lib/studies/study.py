@@ -13,6 +13,7 @@ from xstitch_lib.record import FORMAT, tidy
 from xstitch_lib.studies import cell
 from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.scale import Scale
+from xstitch_lib.studies.worlds import load
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Study:
             "arms": {arm.name: asdict(arm) for arm in self.arms},
             "primary": [list(pair) for pair in self.primary],
             "metrics": dict(self.metrics),
+            "labels": load(self.scale(scale)).label_counts(),
             "cells": [self.cell(arm.name, scale, seed, folder) for arm in self.arms for seed in seeds],
         }
 

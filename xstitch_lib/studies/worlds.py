@@ -31,6 +31,11 @@ class World:
     tower: Callable[[str], nn.Sequential]
     augment: Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
+    def label_counts(self) -> dict[str, dict[str, int]]:
+        """Task → class → training labels, for the tasks whose metric is told class by class."""
+        counted = {name: task for name, task in self.tasks.items() if hasattr(task, "label_counts")}
+        return {name: task.label_counts(self.train.tensors) for name, task in counted.items()}
+
 
 @lru_cache(maxsize=4)
 def load(scale: Scale) -> World:

@@ -74,6 +74,12 @@ class SemanticSegmentation:
         """A fresh `IntersectionOverUnion`."""
         return IntersectionOverUnion(self)
 
+    def label_counts(self, batch: Mapping[str, Tensor]) -> dict[str, int]:
+        """``{name: pixels labelled as it}``."""
+        labels = batch[self.target]
+        counts = torch.bincount(labels[labels != IGNORE].flatten(), minlength=self.classes)
+        return dict(zip(self.names, counts.tolist(), strict=True))
+
     def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """(B, K, h, w) scores → (B, H, W) classes; ``size`` (H, W) is the output's own where not given."""
         return upsample(output, size or output.shape[2:]).argmax(3)

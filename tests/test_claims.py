@@ -1,0 +1,107 @@
+"""Verdicts come from records by the comparison that a claim names."""
+
+import re
+
+import numpy as np
+import pytest
+
+from xstitch_lib import claims, paper, record
+from xstitch_lib.claims import CLAIMS, Claim, better, converges_faster, gains_more, rarer_gains_more, rarest_gain
+from xstitch_lib.record import Record
+from xstitch_lib.statistics import summary
+from xstitch_lib.studies import STUDIES
+
+
+def a_record(values, primary=(), per_class=None, curves=None, labels=None):
+    """A record of one task, "seg" in mIU; values: arm → one value a seed."""
+    cells = [
+        {
+            "arm": arm,
+            "seed": seed,
+            "results": {"seg": {"mIU": value}},
+            "per_class": {"seg": per_class(arm, seed)} if per_class else {},
+            "curves": {"": {"1": {"seg": {"mIU": curves(arm, seed)}}}} if curves else {},
+        }
+        for arm, seeds in values.items()
+        for seed, value in enumerate(seeds)
+    ]
+    content = {"study": "s", "scale": "small", "primary": primary, "metrics": {"seg": "mIU"}, "labels": labels}
+    return Record(content | {"cells": cells})
+
+
+NOISE = [0.0, 0.1, -0.1, 0.05]
+
+
+def shifted(by):
+    return [20 + by * (1 + noise) + noise for noise in NOISE]
+
+
+def test_better_is_the_paired_gain_and_its_verdict():
+    found = better("a", "b")(a_record({"a": shifted(1), "b": shifted(0)}))["seg"]
+    assert found.gain.mean == pytest.approx(1, abs=0.02) and found.verdict == "supported" and found.unit == "points"
+    assert better("b", "a")(a_record({"a": shifted(1), "b": shifted(0)}))["seg"].verdict == "not supported"
+
+
+def test_a_primary_claim_needs_holms_p_and_another_does_not():
+    """A difference with p between 0.025 and 0.05, beside one that is pure noise."""
+    arms = {"a": [0.2, 1.2, 1.0, 1.6], "b": [0.0] * 4, "c": [0.3, 1.1, 1.1, 1.5]}
+    alone = better("a", "b")(a_record(arms))["seg"]
+    among = better("a", "b")(a_record(arms, primary=[["a", "b"], ["a", "c"]]))["seg"]
+    assert alone.verdict == "supported" and among.verdict == "undecided" and alone.gain == among.gain
+
+
+def test_convergence_is_judged_after_the_start_and_on_average():
+    ahead = {"fast": [5.0, 8.0, 9.0], "slow": [7.0, 6.0, 9.0]}
+    made = a_record({"fast": NOISE, "slow": NOISE}, curves=lambda arm, seed: [[0, 50, 100], ahead[arm]])
+    assert converges_faster("fast", "slow")(made)["seg"].gain.mean == pytest.approx(1)
+
+
+def test_rare_classes_are_those_with_the_fewest_training_labels():
+    labels = {"seg": {"wall": 900, "bed": 90, "vase": 9}}
+    gains = {"wall": 0.0, "bed": 1.0, "vase": 2.0}
+
+    def per_class(arm, seed):
+        return {name: {"IU": 10 + (arm == "a") * gain + NOISE[seed]} for name, gain in gains.items()}
+
+    made = a_record({"a": NOISE, "b": NOISE}, per_class=per_class, labels=labels)
+    assert rarest_gain("a", "b", classes=2)(made)["seg"].gain.mean == pytest.approx(1.5)
+    assert rarer_gains_more("a", "b")(made)["seg"].gain.mean == pytest.approx(1)
+    assert rarer_gains_more("b", "a")(made)["seg"].gain.mean == pytest.approx(-1)
+
+
+def test_two_records_are_compared_seed_by_seed():
+    here, there = a_record({"a": shifted(3), "b": shifted(0)}), a_record({"a": shifted(1), "b": shifted(0)})
+    gain = gains_more("a", "b")(here, there)["seg"].gain
+    assert gain == pytest.approx(summary([2 * (1 + noise) for noise in NOISE]))
+
+
+def test_a_verdict_is_written_with_its_gain_and_interval(monkeypatch):
+    made = a_record({"a": shifted(1), "b": shifted(0)})
+    monkeypatch.setattr(claims, "load", lambda study, scale: made)
+    monkeypatch.setitem(CLAIMS, "test", [Claim("6.2", "a is better", ("s",), better("a", "b"))])
+    row = claims.verdicts("test").iloc[0]
+    assert row.claim == "a is better" and row.section == "6.2" and row.normals == ""
+    assert re.fullmatch(r"\*\*supported\*\*: \+1\.01 points \(\+0\.\d\d to \+1\.\d\d\)", row.segmentation)
+
+
+@pytest.mark.parametrize("claim", [claim for group in CLAIMS.values() for claim in group], ids=lambda c: c.text)
+def test_every_claim_is_about_studies_that_exist(claim):
+    assert set(claim.studies) <= set(STUDIES) and claim.source in {"ours", *SECTIONS}
+
+
+SECTIONS = ["5", "5.1", "5.2", "5.3", "5.4", "6.2", "6.3", "6.4", "6.5"]
+
+
+@pytest.mark.parametrize("about", CLAIMS)
+def test_the_recorded_verdicts_have_finite_intervals(about):
+    for claim in CLAIMS[about]:
+        try:
+            records = [record.load(name, "small") for name in claim.studies]
+        except FileNotFoundError as missing:
+            pytest.skip(str(missing))
+        for found in claim.measure(*records).values():
+            assert np.isfinite(found.gain).all() and found.gain.low <= found.gain.mean <= found.gain.high
+
+
+def test_arms_of_table_1_are_called_as_in_the_paper():
+    assert set(claims.STARTS) == set(paper.table("table1").arm)

@@ -1,0 +1,62 @@
+"""Figures draw what they are given: every seed, the mean, its interval."""
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
+
+from xstitch_lib import plots
+from xstitch_lib.statistics import summary
+
+matplotlib.use("agg")
+SEEDS = [0.2, 0.5, 0.9, 0.4]
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def drawn(ax, marker):
+    return [line.get_xdata() for line in ax.get_lines() if line.get_marker() == marker]
+
+
+def test_gain_bars_show_every_seed_the_mean_and_the_interval():
+    ax = plots.gain_bars({"seg": {"a": SEEDS, "b": [-x for x in SEEDS]}}, {"seg": "points"}).axes[0]
+    mean, low, high, _ = summary(SEEDS)
+    assert np.allclose(drawn(ax, "o"), [SEEDS, [-x for x in SEEDS]])
+    assert np.allclose(np.ravel(drawn(ax, "D")), [mean, -mean])
+    assert np.allclose([bar.get_width() for bar in ax.patches], [mean, -mean])
+    whiskers = next(c for c in ax.collections if isinstance(c, LineCollection)).get_segments()[0]
+    assert np.allclose(whiskers[:, 0], [low, high])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_gains_by_setting_have_a_marker_an_arm_and_one_legend_entry_each():
+    by_setting = {"here": {"x": SEEDS, "y": SEEDS}, "there": {"x": SEEDS, "y": SEEDS}}
+    figure = plots.gains_by_setting({"seg": by_setting, "normals": by_setting}, {"seg": "p", "normals": "d"})
+    assert len(drawn(figure.axes[0], "D")) == len(drawn(figure.axes[1], "s")) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y"]
+
+
+def test_gain_against_count_has_a_name_a_class_on_a_log_axis():
+    frame = pd.DataFrame({"class": ["vase", "wall"], "count": [9, 900], "gain": [1, 0], "low": [0, -1], "high": [2, 1]})
+    ax = plots.gain_against_count(frame, "points").axes[0]
+    assert ax.get_xscale() == "log" and {text.get_text() for text in ax.texts} == {"vase", "wall"}
+
+
+def test_curves_are_means_over_seeds_with_their_bands():
+    frame = pd.DataFrame({0: [3.0, 1.0], 1: [5.0, 2.0], 2: [4.0, 3.0]}, index=[0, 50])
+    ax = plots.curves_with_bands({"×1": frame}, "angle").axes[0]
+    assert np.allclose(ax.get_lines()[0].get_xydata(), [[0, 4], [50, 2]])
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == pytest.approx(summary([1, 2, 3]).low) and band.max() == pytest.approx(summary([3, 5, 4]).high)
+
+
+def test_a_split_shares_what_is_left_of_it():
+    layers = ["conv1", "conv2", "fc8"]
+    ax = plots.split_networks(layers, layers[1:], ["a", "b"]).axes[0]
+    assert len(ax.patches) == (1 + 2 * 2) + (2 + 2 * 1)

@@ -1,0 +1,186 @@
+"""The paper's claims, each with the comparison of recorded runs that tests it: all verdicts of the book.
+
+A measure takes the records of a claim's studies and returns task → `Finding`. Positive gains support the claim.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from xstitch_lib.record import Record, load
+from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
+
+TASKS = {"seg": "segmentation", "normals": "normals"}
+STARTS = ["(0.1, 0.9)", "(0.5, 0.5)", "(0.7, 0.3)", "(0.9, 0.1)"]
+
+
+class Finding(NamedTuple):
+    """A gain with its interval, what it is measured in, and the verdict on the claim."""
+
+    gain: Difference
+    unit: str
+    verdict: str
+
+    def __str__(self) -> str:
+        mean, low, high, _ = self.gain
+        unit = self.unit if self.unit == "°" else f" {self.unit}"
+        return f"**{self.verdict}**: {mean:+.2f}{unit} ({low:+.2f} to {high:+.2f})"
+
+
+Measure = Callable[..., Mapping[str, Finding]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence and its test.
+
+    Attributes:
+        source: the paper's section; "ours" for a question that the paper does not ask.
+        text: the claim.
+        studies: names of those whose records ``measure`` takes.
+        measure: records → task → `Finding`.
+    """
+
+    source: str
+    text: str
+    studies: tuple[str, ...]
+    measure: Measure
+
+
+def unit(metric: str) -> str:
+    return "°" if metric in LOWER_IS_BETTER else "points"
+
+
+def better(first: str, second: str) -> Measure:
+    """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        primary = [tuple(pair) for pair in record.content["primary"]]
+        pairs = primary if (first, second) in primary else [(first, second)]
+        found = contrasts(record.table, pairs, record.content["metrics"])
+        rows = found[(found["first"] == first) & (found.second == second)]
+        return {row.task: Finding(row.gain, unit(row.metric), row.verdict) for row in rows.itertuples()}
+
+    return measure
+
+
+def worst_start_gains(starts: Record) -> dict[str, Finding]:
+    """Table 1: even the worst of the paper's four starts is better than one-task."""
+    found = {}
+    for task, metric in starts.content["metrics"].items():
+        by_start = [gains(starts.table, start, "one-task", task, metric) for start in STARTS]
+        found[task] = _finding(min(by_start, key=np.mean), unit(metric))
+    return found
+
+
+def converges_faster(first: str, second: str) -> Measure:
+    """One arm is ahead of another on average over the second phase, on validation pictures."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        curves, found = record.curves[record.curves.phase == 1], {}
+        for task, metric in record.content["metrics"].items():
+            along = curves[(curves.task == task) & (curves.metric == metric) & (curves.step > 0)]
+            average = along.groupby(["arm", "seed", "task", "metric"], as_index=False).value.mean()
+            found[task] = _finding(gains(average, first, second, task, metric), unit(metric))
+        return found
+
+    return measure
+
+
+def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
+    """Figure 6: the mean gain of the classes with the fewest labels."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        counts = pd.Series(record.content["labels"]["seg"])
+        rarest = class_gains(record.per_class, first, second).loc[counts.nsmallest(classes).index]
+        return {"seg": _finding(rarest.mean(), "points")}
+
+    return measure
+
+
+def rarer_gains_more(first: str, second: str) -> Measure:
+    """Figure 6: over classes, the rank correlation of gain and rareness."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        gain = class_gains(record.per_class, first, second)
+        rareness = -pd.Series(record.content["labels"]["seg"]).loc[gain.index]
+        return {"seg": _finding(gain.corrwith(rareness, method="spearman"), "rank correlation")}
+
+    return measure
+
+
+def gains_more(first: str, second: str) -> Measure:
+    """The gain of one arm over another is larger in the first record than in the second, seed by seed."""
+
+    def measure(here: Record, there: Record) -> dict[str, Finding]:
+        found = {}
+        for task, metric in here.content["metrics"].items():
+            more, less = (gains(record.table, first, second, task, metric) for record in (here, there))
+            found[task] = _finding((more - less).dropna(), unit(metric))
+        return found
+
+    return measure
+
+
+def _finding(values: Sequence[float], measured_in: str) -> Finding:
+    gain = summary(values)
+    return Finding(gain, measured_in, gain.verdict)
+
+
+CROSS, ONE, SELF = "cross-stitch", "one-task", "self-stitch"
+LIKE_PAPER = "(0.9, 0.1)"  # of table 1: learned, a unit a channel, after pooling
+CLAIMS = {
+    "table 5": [
+        Claim("6.2", "better than one network a task", ("table5",), better(CROSS, ONE)),
+        Claim("6.2", "better than two networks a task, averaged", ("table5",), better(CROSS, "ensemble")),
+        Claim("6.2", "better than the best split, without a search", ("table5",), better(CROSS, "split-conv2")),
+        Claim("6.2", "better than MTL-shared", ("table5",), better(CROSS, "mtl-shared")),
+        Claim("ours", "better than stitching two networks of the same task", ("table5",), better(CROSS, SELF)),
+        Claim("ours", "better than an ensemble of as many weights", ("table5",),
+              better(CROSS, "ensemble, equal weights")),
+    ],
+    "ablations": [
+        Claim("5", "units after pooling are better than after every convolution", ("table1",),
+              better(LIKE_PAPER, "after every conv")),
+        Claim("5.1", "robust: the worst of four starts still gains over one-task", ("table1",), worst_start_gains),
+        Claim("5.1", "starting at (0.9, 0.1) is better than at (0.1, 0.9)", ("table1",),
+              better(LIKE_PAPER, "(0.1, 0.9)")),
+        Claim("ours", "learned units are better than frozen ones", ("table1",),
+              better(LIKE_PAPER, "frozen at (0.9, 0.1)")),
+        Claim("ours", "one unit a channel is better than one a layer", ("table1",),
+              better(LIKE_PAPER, "one unit a layer")),
+        Claim("5.2", "units that learn ten times as fast converge faster", ("table2",), converges_faster("10", "1")),
+        Claim("5.2", "units that learn ten times as fast end better", ("table2",), better("10", "1")),
+        Claim("5.2", "units that learn a hundred times as fast end better still", ("table2",), better("100", "10")),
+        Claim("5.3", "towers that know their task are the better start", ("table3",), better("one-task", "random")),
+    ],
+    "data-starved": [
+        Claim("6.3", "the ten rarest classes gain", ("table5",), rarest_gain(CROSS, ONE)),
+        Claim("6.3", "the rarer a class, the more it gains", ("table5",), rarer_gains_more(CROSS, ONE)),
+        Claim("ours", "the ten rarest gain more than from stitching two networks of the same task", ("table5",),
+              rarest_gain(CROSS, SELF)),
+        Claim("6.3", "a task with few labels gains", ("few_labels",), better(CROSS, ONE)),
+        Claim("6.3", "a task with few labels gains more than one with many", ("few_labels", "table5"),
+              gains_more(CROSS, ONE)),
+    ],
+}  # fmt: skip
+
+
+def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
+    """What the records say of some claims: claim, the paper's section, and a column a task with verdict and gain.
+
+    Args:
+        about: a key of `CLAIMS`.
+
+    Raises:
+        FileNotFoundError: if a study has not been recorded, with the command that does it.
+    """
+    rows = []
+    for claim in CLAIMS[about]:
+        found = claim.measure(*[load(name, scale) for name in claim.studies])
+        columns = {name: str(found.get(task, "")) for task, name in TASKS.items()}
+        rows.append({"claim": claim.text, "section": claim.source} | columns)
+    return pd.DataFrame(rows)
