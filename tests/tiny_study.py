@@ -11,6 +11,8 @@ ARMS = [
     Arm("cross-stitch", "cross-stitch"),
     Arm("self-stitch", "self-stitch"),
     Arm("from random", "cross-stitch", start="random"),
+    Arm("another initialisation", "cross-stitch", partner="another"),
+    Arm("another, aligned", "cross-stitch", partner="aligned"),
     Arm("identity", "cross-stitch", alpha_same=1.0, learned=False),
     Arm("fewer pictures", "one-task", changes={"train": 16}),
 ]

@@ -2,13 +2,14 @@
 
 from xstitch_lib import augment, data, paper, record, studies, tasks
 from xstitch_lib.evaluation import evaluate
-from xstitch_lib.networks import Cost, cost, ensemble, mtl_shared, split, stitch, towers
+from xstitch_lib.networks import Cost, align, cost, ensemble, mtl_shared, sharing, split, stitch, towers
 from xstitch_lib.training import fit
 from xstitch_lib.unit import CrossStitchUnit, cross_stitch
 
 __all__ = [
     "Cost",
     "CrossStitchUnit",
+    "align",
     "augment",
     "cost",
     "cross_stitch",
@@ -19,6 +20,7 @@ __all__ = [
     "mtl_shared",
     "paper",
     "record",
+    "sharing",
     "split",
     "stitch",
     "studies",

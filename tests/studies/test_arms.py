@@ -6,8 +6,10 @@ import pytest
 import torch
 from tiny_study import ARMS, SCALE
 
+from xstitch_lib import stitch
+from xstitch_lib.networks import correlation
 from xstitch_lib.optim import find_units
-from xstitch_lib.studies.arms import METHODS
+from xstitch_lib.studies.arms import METHODS, _with_partners
 from xstitch_lib.studies.bench import Bench
 
 BY_NAME = {arm.name: arm for arm in ARMS}
@@ -87,6 +89,21 @@ def test_self_stitched_towers_differ_before_they_are_joined(bench):
 def test_the_ensembles_second_net_starts_from_other_weights(bench):
     first, second = train(bench, "ensemble").net.nets["seg"].nets
     assert not torch.allclose(weights(first), weights(second), atol=1e-3)
+
+
+def test_partners_of_another_initialisation_are_other_towers_and_the_first_stays(fresh_bench):
+    towers, _ = fresh_bench.one_task()
+    others = _with_partners(fresh_bench, towers, aligned=False)
+    assert others["seg"] is towers["seg"] and not torch.equal(weights(others["normals"]), weights(towers["normals"]))
+
+
+def test_aligned_partners_correlate_more_and_answer_as_before(fresh_bench):
+    images, towers = fresh_bench.world.train[:]["image"], fresh_bench.one_task()[0]
+    pairs = [_with_partners(fresh_bench, towers, aligned) for aligned in (False, True)]
+    as_they_are, aligned = [correlation(stitch(pair, ["fc6"], images[:1]), images)["fc6"] for pair in pairs]
+    assert aligned[:, 0, 1].nanmean() > as_they_are[:, 0, 1].nanmean()
+    answers = [pair["normals"](images) for pair in pairs]
+    assert torch.allclose(*answers, atol=1e-5)
 
 
 def test_an_arm_of_another_study_with_the_same_settings_is_not_trained_again(fresh_bench):

@@ -4,6 +4,7 @@ from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.segmentation_normals import (
     adam,
+    alphas,
     choices,
     few_labels,
     fewer_pictures,
@@ -17,7 +18,7 @@ from xstitch_lib.studies.segmentation_normals import (
 )
 from xstitch_lib.studies.study import Study
 
-_ALL = [choices, fig2, table1, table2, table3, table5, fewer_pictures, more_pictures, few_labels, stride4, adam]
+_ALL = [choices, fig2, table1, table2, table3, table5, fewer_pictures, more_pictures, few_labels, stride4, adam, alphas]
 STUDIES = {study.name: study for study in _ALL}
 
 __all__ = ["STUDIES", "Arm", "Scale", "Study", *STUDIES]

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from xstitch_lib.history import History
-from xstitch_lib.networks import ensemble, mtl_shared, split, stitch
+from xstitch_lib.networks import align, ensemble, mtl_shared, split, stitch
 from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.studies.bench import Apart, Bench
 from xstitch_lib.tasks import Task
+
+ALIGNED_ON = 100  # training pictures
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Arm:
         unit_lr_scale: in place of the scale's.
         learned: False, the alphas stay as they start.
         start: "one-task", or "random": units are there from the first step on.
+        partner: the first task's tower is joined to others of the "same" random initialisation, of "another", or of
+            another and then "aligned" to it.
         changes: what differs from the scale's settings, such as ``{"train": 150}``.
     """
 
@@ -41,6 +45,7 @@ class Arm:
     unit_lr_scale: float | None = None
     learned: bool = True
     start: str = "one-task"
+    partner: str = "same"
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def run_name(self, part: str, unit_lr_scale: float) -> str:
@@ -89,6 +94,8 @@ def cross_stitch(bench: Bench, arm: Arm) -> Trained:
         net = _stitched(bench, arm, bench.fresh())
         return Trained(net, {"": _both_phases(bench, arm, net)})
     towers, first = bench.one_task()
+    if arm.partner != "same":
+        towers = _with_partners(bench, towers, aligned=arm.partner == "aligned")
     net = _stitched(bench, arm, towers)
     return Trained(net, {"": {0: first, 1: _phase(bench, arm, net, bench.world.tasks, 1)}})
 
@@ -133,6 +140,16 @@ def _both_phases(bench: Bench, arm: Arm, net: nn.Module) -> dict[int, History]:
 def _phase(bench: Bench, arm: Arm, net: nn.Module, tasks: Mapping[str, Task], phase: int, part: str = "") -> History:
     scale = bench.scale.unit_lr_scale if arm.unit_lr_scale is None else arm.unit_lr_scale
     return bench.train(net, tasks, phase, arm.run_name(part, scale), unit_lr_scale=scale)
+
+
+def _with_partners(bench: Bench, towers: Mapping[str, nn.Module], aligned: bool) -> dict[str, nn.Module]:
+    """The first task's tower, and the other tasks' from other random weights."""
+    (task, first), *_ = towers.items()
+    partners = {name: tower for name, tower in bench.one_task(weights="b")[0].items() if name != task}
+    if aligned:
+        images = bench.world.train[:ALIGNED_ON]["image"]
+        partners = {name: align(tower, first, images) for name, tower in partners.items()}
+    return {task: first} | partners
 
 
 def _stitched(bench: Bench, arm: Arm, towers: Mapping[str, nn.Module]) -> nn.Module:

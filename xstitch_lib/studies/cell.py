@@ -9,9 +9,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor, nn
+
 from xstitch_lib.evaluation import count
 from xstitch_lib.files import replacing
 from xstitch_lib.history import History
+from xstitch_lib.networks import correlation, sharing
 from xstitch_lib.provenance import fingerprint, provenance
 from xstitch_lib.record import pack
 from xstitch_lib.studies.arms import METHODS, Arm, Trained
@@ -49,8 +52,19 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
             for part, phases in trained.histories.items()
         },
         "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
+        "sharing": _sharing(world.validation[:]["image"], trained.net) if arm.method == "cross-stitch" else {},
         "data": {name: fingerprint(getattr(world, name)) for name in ("train", "validation", "table")},
         "provenance": origin | {"precision": bench.precision} | _seconds(started),
+    }
+
+
+def _sharing(images: Tensor, net: nn.Module) -> dict[str, dict[str, list[list[float | None]]]]:
+    """Layer → "share" and "correlation", T×T, the latter as the mean over channels."""
+    correlations = {layer: c.nanmean(0) for layer, c in correlation(net, images).items()}
+    return {
+        layer: {name: [_shortened(row.tolist()) for row in x] for name, x in found.items()}
+        for layer, share in sharing(net, images).items()
+        for found in [{"share": share, "correlation": correlations[layer]}]
     }
 
 

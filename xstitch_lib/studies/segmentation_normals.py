@@ -81,6 +81,17 @@ table5 = Study(
     primary=[("cross-stitch", other) for other in ("one-task", "self-stitch", BEST_SPLIT)],
 )
 
+alphas = Study(
+    "alphas",
+    "What do the units learn, and do channels of two towers match?",
+    [
+        *[Arm(f"({same}, {round(1 - same, 1)})", "cross-stitch", alpha_same=same) for same in (0.9, 0.5, 0.1)],
+        Arm("another initialisation", "cross-stitch", partner="another"),
+        Arm("another, aligned", "cross-stitch", partner="aligned"),
+    ],
+    SCALES,
+)
+
 
 def _controls(name: str, question: str, **changes) -> Study:
     scales = {scale: replace(settings, **changes) for scale, settings in SCALES.items()}

@@ -1,0 +1,81 @@
+"""How much of a stitched map comes from which task: what alphas alone cannot tell."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from xstitch_lib.unit import CrossStitchUnit
+
+
+def sharing(net: nn.Module, images: Tensor, per: Literal["layer", "channel"] = "layer") -> dict[str, Tensor]:
+    """The share of each mixed map's variance that comes from each task's map.
+
+    A unit's output is a sum, ``y_i = sum over j of alpha_ij x_j``. Task j's share of its variance is
+    ``cov(alpha_ij x_j, y_i) / var(y_i)``, over all images and places; the shares of a row sum to 1. Make a channel of
+    task j's tower twice as large and halve the alphas that weigh it: the network computes the same, its alphas
+    differ, and the shares stay. A share may lie outside [0, 1], where one map works against another.
+
+    Args:
+        net: a network with `CrossStitchUnit` modules in ``net.units``, as `stitch` makes it.
+        images: one batch of what ``net`` takes.
+        per: "layer", one T×T matrix a layer, its channels weighed by their variance; "channel", one a channel.
+
+    Returns:
+        layer → (T, T), or (C, T, T); NaN for a channel that never changes.
+
+    Raises:
+        ValueError: for another ``per``, or a net without units.
+
+    Source: chapter "Looking inside: the alphas"; the paper reads alphas alone (section 5.4).
+    """
+    if per not in ("layer", "channel"):
+        raise ValueError(f'per is "layer" or "channel"; got {per!r}')
+    found = {}
+    for layer, (unit, moments) in _moments(net, images).items():
+        alpha = unit.alpha.detach().expand(len(moments), -1, -1)
+        parts = torch.einsum("cij,cik,cjk->cij", alpha, alpha, moments)  # cov(alpha_ij x_j, y_i)
+        parts = parts.sum(0) if per == "layer" else parts
+        found[layer] = parts / parts.sum(-1, keepdim=True)
+    return found
+
+
+def correlation(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """How alike the tasks' maps are that a unit mixes: layer → (C, T, T), the correlation channel by channel.
+
+    Args, Raises:
+        as for `sharing`. NaN where a channel never changes.
+    """
+    found = {}
+    for layer, (_, moments) in _moments(net, images).items():
+        deviation = moments.diagonal(dim1=1, dim2=2).sqrt()
+        found[layer] = moments / (deviation[:, :, None] * deviation[:, None, :])
+    return found
+
+
+def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUnit, Tensor]]:
+    """Layer → the unit, and (C, T, T) covariances of the maps that it mixes."""
+    units = {name: unit for name, unit in getattr(net, "units", {}).items() if isinstance(unit, CrossStitchUnit)}
+    if not units:
+        raise ValueError(f"{type(net).__name__} has no cross-stitch units: give a network made by xs.stitch")
+    found: dict[str, tuple[CrossStitchUnit, Tensor]] = {}
+
+    def look(layer: str, unit: CrossStitchUnit, maps: list[Tensor]) -> None:
+        x = torch.stack([m.transpose(0, 1).flatten(1).double() for m in maps])  # T, C, images and places
+        x -= x.mean(2, keepdim=True)
+        found[layer] = unit, (torch.einsum("jcn,kcn->cjk", x, x) / x.shape[2]).float()
+
+    hooks = [
+        unit.register_forward_pre_hook(lambda unit, args, layer=layer: look(layer, unit, args[0]))
+        for layer, unit in units.items()
+    ]
+    training = net.training
+    try:
+        with torch.no_grad():
+            net.eval()(images)
+    finally:
+        net.train(training)
+        for hook in hooks:
+            hook.remove()
+    return found
