@@ -55,7 +55,9 @@ class TestNotebook:
     def test_every_figure_has_a_caption_and_alt_text(self, path):
         for cell in self.cells(path, "code"):
             code = "".join(cell["source"])
-            if re.search(r"^(plots\.(?!use_style)\w+\(|UnitPlayground\()", code, flags=re.M):
+            if re.search(
+                r"^(plots\.(?!use_style)\w+\(|UnitPlayground\(|AlphaExplorer\(|TrainingReplay\()", code, flags=re.M
+            ):
                 shown = cell["metadata"].get("mystnb", {})
                 assert shown.get("image", {}).get("alt") and shown.get("figure", {}).get("caption"), code
 

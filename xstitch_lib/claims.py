@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from xstitch_lib.alphas import own_minus_other
 from xstitch_lib.record import Record, load
 from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
 
 TASKS = {"seg": "segmentation", "normals": "normals"}
+LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 STARTS = ["(0.1, 0.9)", "(0.5, 0.5)", "(0.7, 0.3)", "(0.9, 0.1)"]
 
 
@@ -125,12 +127,60 @@ def gains_more(first: str, second: str) -> Measure:
     return measure
 
 
+def own_at(layer: str, arms: Sequence[str]) -> Measure:
+    """Section 5.4: mean alpha_S is above mean alpha_D at a layer, whatever the start; the start where it is least."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        gaps, found = own_minus_other(record, arms, [layer]), {}
+        for task in record.content["metrics"]:
+            by_arm = [rows.value.to_numpy() for _, rows in gaps[gaps.task == task].groupby("arm")]
+            found[task] = _finding(min(by_arm, key=np.mean), "weight")
+        return found
+
+    return measure
+
+
+def own_more_than(layer: str, others: Sequence[str], arm: str) -> Measure:
+    """Section 5.4: alpha_S is further above alpha_D at one layer than at others, on average."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        gaps, found = own_minus_other(record, [arm], [layer, *others]), {}
+        for task in record.content["metrics"]:
+            by_layer = gaps[gaps.task == task].pivot(index="seed", columns="layer", values="value")
+            found[task] = _finding(by_layer[layer] - by_layer[list(others)].mean(axis=1), "weight")
+        return found
+
+    return measure
+
+
+def shares_more(first: str, second: str, arm: str) -> Measure:
+    """Section 5.4: one task's alpha_S and alpha_D are closer than another's, on average over layers."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        gaps = own_minus_other(record, [arm], LAYERS).groupby(["seed", "task"]).value.mean().unstack()
+        return {first: _finding(gaps[second] - gaps[first], "weight")}
+
+    return measure
+
+
+def takes_more(first: str, second: str, arm: str) -> Measure:
+    """The same, by shares of variance: one task takes more from the other than the other from it."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        rows = record.sharing
+        taken = rows[(rows.arm == arm) & (rows.task != rows.source)].groupby(["seed", "task"]).share.mean().unstack()
+        return {first: _finding(taken[first] - taken[second], "share of variance")}
+
+    return measure
+
+
 def _finding(values: Sequence[float], measured_in: str) -> Finding:
     gain = summary(values)
     return Finding(gain, measured_in, gain.verdict)
 
 
 CROSS, ONE, SELF = "cross-stitch", "one-task", "self-stitch"
+THREE_STARTS = ["(0.9, 0.1)", "(0.5, 0.5)", "(0.1, 0.9)"]  # of the paper's table 4
 LIKE_PAPER = "(0.9, 0.1)"  # of table 1: learned, a unit a channel, after pooling
 CLAIMS = {
     "table 5": [
@@ -165,6 +215,19 @@ CLAIMS = {
         Claim("6.3", "a task with few labels gains", ("few_labels",), better(CROSS, ONE)),
         Claim("6.3", "a task with few labels gains more than one with many", ("few_labels", "table5"),
               gains_more(CROSS, ONE)),
+    ],
+    "alphas": [
+        Claim("5.4", "at pool5 both tasks prefer their own maps, whatever the start", ("alphas",),
+              own_at("pool5", THREE_STARTS)),
+        Claim("5.4", "pool5 keeps more to its own task than pool1 and fc7 do", ("alphas",),
+              own_more_than("pool5", ["pool1", "fc7"], LIKE_PAPER)),
+        Claim("5.4", "from (0.5, 0.5), normals share more than segmentation does", ("alphas",),
+              shares_more("normals", "seg", "(0.5, 0.5)")),
+        Claim("ours", "the same, told by shares of variance", ("alphas",), takes_more("normals", "seg", "(0.5, 0.5)")),
+        Claim("ours", "towers of one initialisation are better stitched than of two", ("alphas",),
+              better(LIKE_PAPER, "another initialisation")),
+        Claim("ours", "aligning towers of two initialisations helps", ("alphas",),
+              better("another, aligned", "another initialisation")),
     ],
 }  # fmt: skip
 

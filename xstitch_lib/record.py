@@ -73,6 +73,19 @@ class Record:
         ]
         return pd.DataFrame(rows, columns=["arm", "seed", "part", "phase", "task", "metric", "step", "value"])
 
+    @cached_property
+    def sharing(self) -> pd.DataFrame:
+        """Tidy: arm, seed, layer, task, source, share, correlation; see `xstitch_lib.sharing`. Of stitched arms."""
+        tasks = list(self.content["metrics"])
+        rows = [
+            (cell["arm"], cell["seed"], layer, task, source, found["share"][i][j], found["correlation"][i][j])
+            for cell in self.content["cells"]
+            for layer, found in cell.get("sharing", {}).items()
+            for i, task in enumerate(tasks)
+            for j, source in enumerate(tasks)
+        ]
+        return pd.DataFrame(rows, columns=["arm", "seed", "layer", "task", "source", "share", "correlation"])
+
     @property
     def provenance(self) -> pd.DataFrame:
         """One row a cell: arm, seed, status, seconds, commit, command, device, threads, versions, date."""

@@ -12,8 +12,10 @@ from xstitch_lib.plots.curves import (
     finite_difference_errors,
     learned_alphas,
     magnitudes,
+    shares,
     sorted_alphas,
     training_paths,
+    weights_by_start,
 )
 from xstitch_lib.plots.drawings import (
     cross_stitch_figure,
@@ -43,10 +45,12 @@ __all__ = [
     "one_image_two_tasks",
     "paired_differences",
     "roofline",
+    "shares",
     "show_map",
     "sorted_alphas",
     "split_networks",
     "stitched_network",
     "training_paths",
     "use_style",
+    "weights_by_start",
 ]

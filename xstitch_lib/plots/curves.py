@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from xstitch_lib.plots.style import COLOURS, TASKS
+from xstitch_lib.statistics import summary
 
 
 def magnitudes(rms: dict[str, Sequence[float]]) -> Figure:
@@ -78,4 +81,58 @@ def sorted_alphas(alphas: Mapping[str, np.ndarray], tasks: Sequence[str]) -> Fig
     axes[0, 0].set_ylabel("weight")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2 * len(tasks), fontsize=9)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
+    return figure
+
+
+def weights_by_start(weights: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """The paper's table 4: sorted alpha_S and alpha_D, a row a layer, a column a start, both tasks in each panel.
+
+    Args:
+        weights: as `xstitch_lib.alphas.sorted_weights` gives them. Lines are means over seeds, bands their range.
+        names: task → what the reader is told.
+    """
+    grid = sns.relplot(
+        weights.assign(task=weights.task.map(names)),
+        x="channel",
+        y="value",
+        row="layer",
+        col="arm",
+        hue="task",
+        style="weight",
+        palette=TASKS[: len(names)],
+        kind="line",
+        errorbar=("pi", 100),
+        height=2.0,
+        aspect=1.15,
+        facet_kws={"margin_titles": True},
+    )
+    grid.set_titles(row_template="{row_name}", col_template="start {col_name}")
+    grid.set_axis_labels("", "weight")
+    grid.set(xticks=[0, 1], xticklabels=["lowest", "highest"])
+    sns.move_legend(grid, "upper center", bbox_to_anchor=(0.45, 0), ncol=6, title=None)
+    return grid.figure
+
+
+def shares(sharing: pd.DataFrame, names: Mapping[str, str], ylabel: str) -> Figure:
+    """A value a layer and task, every seed a dot, with means and 95 % t intervals.
+
+    Args:
+        sharing: layer, task, seed, value.
+        names: task → what the reader is told.
+    """
+    figure, ax = plt.subplots(figsize=(6.4, 3.2))
+    layers = list(sharing.layer.unique())
+    for i, (task, name) in enumerate(names.items()):
+        of_task = sharing[sharing.task == task].pivot(index="layer", columns="seed", values="value").loc[layers]
+        x = np.arange(len(layers)) + 0.24 * (i - (len(names) - 1) / 2)
+        found = [summary(row) for row in of_task.to_numpy()]
+        ax.plot(x[:, None] + 0.07, of_task, "o", ms=3, color=COLOURS["muted"], alpha=0.7)
+        error = [[s.mean - s.low for s in found], [s.high - s.mean for s in found]]
+        ax.errorbar(
+            x, [s.mean for s in found], yerr=error, fmt="Ds"[i % 2], ms=5, capsize=3, color=TASKS[i], label=name
+        )
+    ax.axhline(0, color=COLOURS["ink"], lw=1)
+    ax.set(xticks=range(len(layers)), xticklabels=layers, ylabel=ylabel)
+    ax.legend()
+    figure.tight_layout()
     return figure
