@@ -21,9 +21,8 @@ from xstitch_lib.training import fit
 
 PARTS = ("data", "networks", "tasks", "studies")
 # what reads results, or only starts runs
-AFTER_TRAINING = (
-    "alphas claims cli explorer notebook paper provenance record statistics queue verify segmentation_normals study cell"
-).split()
+AFTER_TRAINING = ("alphas", "claims", "cli", "explorer", "notebook", "paper", "provenance", "record", "statistics",
+                  "queue", "verify", "segmentation_normals", "study", "cell")  # fmt: skip
 SNAPSHOTS = 11  # of alphas and validation metrics in the second phase
 
 
