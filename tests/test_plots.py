@@ -60,3 +60,35 @@ def test_a_split_shares_what_is_left_of_it():
     layers = ["conv1", "conv2", "fc8"]
     ax = plots.split_networks(layers, layers[1:], ["a", "b"]).axes[0]
     assert len(ax.patches) == (1 + 2 * 2) + (2 + 2 * 1)
+
+
+def test_weights_by_start_have_a_panel_a_layer_and_start():
+    rows = [
+        (arm, seed, layer, task, weight, place, seed + place)
+        for arm in ("(0.9, 0.1)", "(0.5, 0.5)")
+        for seed in (0, 1)
+        for layer in ("pool1", "fc7")
+        for task in ("seg", "normals")
+        for weight in ("alpha_S", "alpha_D")
+        for place in (0.0, 1.0)
+    ]
+    frame = pd.DataFrame(rows, columns=["arm", "seed", "layer", "task", "weight", "channel", "value"])
+    axes = plots.weights_by_start(frame, {"seg": "segmentation", "normals": "normals"}).axes
+    assert len(axes) == 4
+    lines = [line.get_xydata() for line in axes[0].get_lines() if len(line.get_xydata()) == 2]
+    assert len(lines) == 4 and all(np.allclose(line, [[0, 0.5], [1, 1.5]]) for line in lines)
+
+
+def test_shares_show_every_seed_and_the_interval():
+    rows = [
+        (layer, task, seed, v)
+        for layer in ("pool1", "fc7")
+        for task in ("seg", "normals")
+        for seed, v in enumerate(SEEDS)
+    ]
+    frame = pd.DataFrame(rows, columns=["layer", "task", "seed", "value"])
+    ax = plots.shares(frame, {"seg": "segmentation", "normals": "normals"}, "share").axes[0]
+    dots = [line.get_ydata() for line in ax.get_lines() if line.get_marker() == "o"]
+    assert len(dots) == 2 * len(SEEDS) and np.allclose(np.array(dots)[:4, 0], SEEDS)
+    whiskers = next(c for c in ax.collections if isinstance(c, LineCollection)).get_segments()
+    assert np.allclose([whiskers[0][0][1], whiskers[0][1][1]], summary(SEEDS)[1:3])
