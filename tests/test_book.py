@@ -88,6 +88,27 @@ def test_figures_are_part_of_the_page_and_say_what_they_show(visit, path):
         assert figure.evaluate("f => Boolean(f.closest('figure')?.querySelector('figcaption'))")
 
 
+@each_page
+def test_moving_figures_answer_to_every_control(visit, path):
+    figures = visit(path).locator(".xs-moving")
+    for figure in figures.all():
+        for control in figure.locator("select, input").all():
+            drawing, words = figure.locator("svg.xs-drawing"), figure.locator(".xs-caption")
+            before, start = (drawing.inner_html(), words.inner_text()), control.input_value()
+            if control.evaluate("c => c.tagName") == "SELECT":
+                last = control.locator("option").count() - 1
+                control.select_option("0" if start == str(last) else str(last))
+            else:
+                control.fill("0" if start == control.get_attribute("max") else control.get_attribute("max"))
+            assert (drawing.inner_html() != before[0]) and words.inner_text() != before[1]
+            control.select_option(start) if control.evaluate("c => c.tagName") == "SELECT" else control.fill(start)
+
+
+def test_the_front_page_and_the_alphas_have_figures_that_move(visit):
+    by_name = {path.stem: visit(path).locator(".xs-moving").count() for path in PAGES}
+    assert by_name["index"] == 1 and by_name["10_looking_inside"] == 2
+
+
 def test_figures_change_colours_with_the_theme(visit):
     path = next(p for p in PAGES if "unit" in p.stem)
     ask = "getComputedStyle(document.querySelector('svg.xs-figure path[style*=\"--xs-a)\"]')).stroke"

@@ -217,17 +217,21 @@ def test_play_walks_to_the_last_step(shown, figure):
 def test_answers_a_front_end_through_a_real_kernel():
     code = """
 import torch
-from xstitch_lib.explorer import UnitPlayground
+from xstitch_lib.explorer import AlphaExplorer, UnitPlayground
+from xstitch_lib.record import load
 play = UnitPlayground([torch.rand(4, 4), torch.rand(4, 4)])
 play
 """
     # what a front end sends when a slider is moved: a comm message with the widget's new state
     message = """
 play.inputs["AA"]._handle_msg({"content": {"data": {"method": "update", "state": {"index": 5}}}})
-print(play.alpha[0, 0].item(), play.inputs["preset"].label)
+explorer = AlphaExplorer(load("table5", "small"))
+explorer.widget()
+explorer.inputs["step"]._handle_msg({"content": {"data": {"method": "update", "state": {"index": 3}}}})
+print(play.alpha[0, 0].item(), play.inputs["preset"].label, explorer.caption(explorer.state)[:25])
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in (code, message)])
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     shown, printed = (cell.outputs[0] for cell in notebook.cells)
     assert "application/vnd.jupyter.widget-view+json" in shown.data
-    assert printed.text.strip() == "0.25 your own"
+    assert printed.text.strip() == "0.25 your own pool1, seg, step 300. alp"
