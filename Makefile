@@ -5,7 +5,7 @@ BIN := .venv/bin
 CHECKED := .checked
 UV = $(shell command -v uv || echo $(BIN)/uv)
 .DEFAULT_GOAL := help
-.PHONY: help book test bench verify quick lint constraints clean
+.PHONY: help book test bench verify colab quick lint constraints clean
 .PRECIOUS: .venv/.%
 
 help: ## list the targets
@@ -41,6 +41,9 @@ STUDY ?= table5
 SCALE ?= small
 verify: .venv/.test ## run a recorded study again and compare: make verify STUDY=table5 WITH="--arms one-task --seeds 0"
 	$(BIN)/xstitch verify $(STUDY) --scale $(SCALE) $(WITH)
+
+colab: .venv/.book ## run the Colab copies in a fresh environment: make colab WITH=book/01_the_cross_stitch_unit.ipynb
+	$(BIN)/python tools/check_colab.py --uv $(UV) $(WITH)
 
 lint: .venv/.test ## format and check the code and the notebooks
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

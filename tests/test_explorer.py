@@ -5,6 +5,7 @@ import html
 import re
 from io import BytesIO
 
+import ipywidgets as widgets
 import matplotlib
 import nbformat
 import numpy as np
@@ -119,6 +120,12 @@ def test_shows_controls_to_a_kernel_a_script_to_a_page_and_a_picture_in_print(fi
     assert "application/vnd.jupyter.widget-view+json" in bundle and bundle["image/png"][:4] == b"\x89PNG"
     assert len(bundle["text/html"].encode()) < 100_000
     assert figure.svg(figure.state) in bundle["text/html"]  # the first state needs no script
+
+
+def test_shows_controls_where_widgets_make_no_bundle_as_in_colabs_ipywidgets_7(monkeypatch):
+    monkeypatch.delattr(widgets.Widget, "_repr_mimebundle_", raising=False)
+    view = FIGURES["unit"]._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
+    assert view == {"version_major": 2, "version_minor": 0, "model_id": view["model_id"]} and view["model_id"]
 
 
 @each_figure

@@ -124,7 +124,12 @@ class MovingFigure:
         figure.savefig(buffer, format="png", dpi=110)
         plt.close(figure)
         return {
-            **self.widget()._repr_mimebundle_(),
+            # the widgets' protocol, the same in ipywidgets 7, which Colab has, and 8
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.widget().model_id,
+            },
             "text/html": self.html(),
             "image/png": buffer.getvalue(),
             "text/plain": repr(self),
