@@ -4,6 +4,8 @@ BIN := .venv/bin
 # the copy that `make test` runs and builds; nbmake passes over folders named _build
 CHECKED := .checked
 UV = $(shell command -v uv || echo $(BIN)/uv)
+# a process a core; two threads in each would wait for each other
+QUICK = OMP_NUM_THREADS=1 $(BIN)/pytest -rs --numprocesses=auto --ignore=tests/test_book.py
 .DEFAULT_GOAL := help
 .PHONY: help book test bench verify colab quick lint constraints clean
 .PRECIOUS: .venv/.%
@@ -22,15 +24,15 @@ book: .venv/.book ## set up, run the chapters at small scale, build the site
 
 test: .venv/.test ## set up, quick tests, every chapter once, the built site in a browser
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/pytest -rs --ignore=tests/test_book.py
+	$(QUICK)
 	rm -rf $(CHECKED) && mkdir -p $(CHECKED)
 	cp -r _config.yml _toc.yml book xstitch_lib $(CHECKED)
 	$(BIN)/pytest --nbmake --overwrite --nbmake-timeout=300 --verbose --durations=0 $(CHECKED)/book/*.ipynb
 	XSTITCH_EXECUTE=off $(BIN)/jupyter-book build $(CHECKED) -W -n --keep-going
-	$(BIN)/pytest --verbose -rs tests/test_book.py
+	$(BIN)/pytest -rs --numprocesses=auto tests/test_book.py
 
 quick: .venv/.test ## the quick tests alone
-	$(BIN)/pytest -rs --ignore=tests/test_book.py
+	$(QUICK)
 
 bench: .venv/.test ## speed, as ratios measured side by side; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/bench_unit.py
