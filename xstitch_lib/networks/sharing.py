@@ -1,7 +1,6 @@
 """How much of a stitched map comes from which task: what alphas alone cannot tell."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,34 +8,30 @@ from torch import Tensor, nn
 from xstitch_lib.unit import CrossStitchUnit
 
 
-def sharing(net: nn.Module, images: Tensor, per: Literal["layer", "channel"] = "layer") -> dict[str, Tensor]:
-    """The share of each mixed map's variance that comes from each task's map.
+def sharing(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """The share of each mixed map's variance that comes from each task's map, channel by channel.
 
     A unit's output is a sum, ``y_i = sum over j of alpha_ij x_j``. Task j's share of its variance is
     ``cov(alpha_ij x_j, y_i) / var(y_i)``, over all images and places; the shares of a row sum to 1. Make a channel of
-    task j's tower twice as large and halve the alphas that weigh it: the network computes the same, its alphas
-    differ, and the shares stay. A share may lie outside [0, 1], where one map works against another.
+    task j's tower, or of the mix, twice as large, and halve the weights that read it: the network computes the same,
+    its alphas differ, and the shares stay. A share lies outside [0, 1] where one map works against another.
 
     Args:
         net: a network with `CrossStitchUnit` modules in ``net.units``, as `stitch` makes it.
         images: one batch of what ``net`` takes.
-        per: "layer", one T×T matrix a layer, its channels weighed by their variance; "channel", one a channel.
 
     Returns:
-        layer → (T, T), or (C, T, T); NaN for a channel that never changes.
+        layer → (C, T, T); NaN for a channel that never changes, so ``.nanmean(0)`` sums up a layer.
 
     Raises:
-        ValueError: for another ``per``, or a net without units.
+        ValueError: for a net without units.
 
     Source: chapter "Looking inside: the alphas"; the paper reads alphas alone (section 5.4).
     """
-    if per not in ("layer", "channel"):
-        raise ValueError(f'per is "layer" or "channel"; got {per!r}')
     found = {}
     for layer, (unit, moments) in _moments(net, images).items():
         alpha = unit.alpha.detach().expand(len(moments), -1, -1)
         parts = torch.einsum("cij,cik,cjk->cij", alpha, alpha, moments)  # cov(alpha_ij x_j, y_i)
-        parts = parts.sum(0) if per == "layer" else parts
         found[layer] = parts / parts.sum(-1, keepdim=True)
     return found
 

@@ -59,12 +59,14 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def _sharing(images: Tensor, net: nn.Module) -> dict[str, dict[str, list[list[float | None]]]]:
-    """Layer → "share" and "correlation", T×T, the latter as the mean over channels."""
-    correlations = {layer: c.nanmean(0) for layer, c in correlation(net, images).items()}
+    """Layer → "share" and "correlation", T×T, means over the channels that change."""
+    shares, correlations = sharing(net, images), correlation(net, images)
     return {
-        layer: {name: [_shortened(row.tolist()) for row in x] for name, x in found.items()}
-        for layer, share in sharing(net, images).items()
-        for found in [{"share": share, "correlation": correlations[layer]}]
+        layer: {
+            name: [_shortened(row.tolist()) for row in found[layer].nanmean(0)]
+            for name, found in (("share", shares), ("correlation", correlations))
+        }
+        for layer in shares
     }
 
 
