@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from xstitch_lib import claims, paper, record
-from xstitch_lib.claims import CLAIMS, Claim, better, converges_faster, gains_more, rarer_gains_more, rarest_gain
+from xstitch_lib.claims import (
+    CLAIMS,
+    Claim,
+    better,
+    converges_faster,
+    gains_more,
+    hardly_predicted,
+    only,
+    rarer_gains_more,
+    rarest_gain,
+)
 from xstitch_lib.record import Record
 from xstitch_lib.statistics import summary
 from xstitch_lib.studies import STUDIES
@@ -67,6 +77,26 @@ def test_rare_classes_are_those_with_the_fewest_training_labels():
     assert rarest_gain("a", "b", classes=2)(made)["seg"].gain.mean == pytest.approx(1.5)
     assert rarer_gains_more("a", "b")(made)["seg"].gain.mean == pytest.approx(1)
     assert rarer_gains_more("b", "a")(made)["seg"].gain.mean == pytest.approx(-1)
+
+
+def test_classes_that_are_hardly_predicted_can_be_left_out():
+    """Among all, the rarest class spoils the order; among those that one-task predicts, it is perfect."""
+    labels = {"seg": {"wall": 900, "bed": 90, "rug": 50, "vase": 9}}
+    level = {"wall": 60, "bed": 40, "rug": 20, "vase": 0.2}
+    gains = {"wall": 0.0, "bed": 1.0, "rug": 2.0, "vase": -1.0}
+
+    def per_class(arm, seed):
+        return {name: {"IU": level[name] + (arm == "a") * gain + 0.1 * NOISE[seed]} for name, gain in gains.items()}
+
+    made = a_record({"a": NOISE, "one-task": NOISE}, per_class=per_class, labels=labels)
+    assert hardly_predicted(made) == ["vase"]
+    assert rarer_gains_more("a", "one-task")(made)["seg"].gain.mean < 0.5
+    assert rarer_gains_more("a", "one-task", predicted=True)(made)["seg"].gain.mean == pytest.approx(1)
+
+
+def test_a_claim_can_be_about_one_task():
+    made = a_record({"a": shifted(1), "b": shifted(0)})
+    assert list(only("seg", better("a", "b"))(made)) == ["seg"]
 
 
 def test_two_records_are_compared_seed_by_seed():

@@ -27,6 +27,21 @@ def show_table(frame, index: bool = False) -> None:
     display(Markdown(frame.to_markdown(index=index, disable_numparse=True)))
 
 
+VERDICTS = """
+*A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side, and the test
+pictures are the same for all. Supported: the whole interval is on the claim's side. Not supported: it is on the other.
+Undecided: zero lies inside. For the three primary comparisons of table 5, p corrected for three (Holm) must be below
+0.05 too. All others are exploratory and uncorrected: one in twenty would miss zero by luck. "Ours" are questions that
+the paper does not ask.*
+"""
+
+
+def show_verdicts(verdicts) -> None:
+    """Show what `xstitch_lib.claims.verdicts` found, and how to read it."""
+    show_table(verdicts)
+    display(Markdown(VERDICTS))
+
+
 def show_provenance(record) -> None:
     """Say where a recorded study comes from: one line under its table."""
     cells, settings = record.provenance, record.content["settings"]

@@ -21,6 +21,10 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         return f"{self.mean:+.2f} (95 % interval {self.low:+.2f} to {self.high:+.2f}, {self.seeds} seeds)"
 
+    def short(self, unit: str = "") -> str:
+        """With a unit and without the number of seeds: "+0.38° (+0.15 to +0.61)"."""
+        return f"{self.mean:+.2f}{unit} ({self.low:+.2f} to {self.high:+.2f})"
+
     @property
     def verdict(self) -> str:
         """What the interval says of the claim that the first arm is higher."""

@@ -110,7 +110,9 @@ class AlphaExplorer(MovingFigure):
 
     def picture(self) -> Figure:
         run = list(self.runs.values())[self.state["run"]]
-        return plots.sorted_alphas({layer: v[0, -1] for layer, v in run.alphas.items()}, self.tasks)
+        return plots.sorted_alphas(
+            {layer: np.sort(v[:, -1], axis=1).mean(0) for layer, v in run.alphas.items()}, self.tasks
+        )
 
 
 def _quantiles(alphas: np.ndarray) -> np.ndarray:
