@@ -7,6 +7,7 @@ from xstitch_lib.studies.segmentation_normals import (
     alphas,
     choices,
     few_labels,
+    few_labels_tuned,
     fewer_pictures,
     fig2,
     more_pictures,
@@ -18,7 +19,10 @@ from xstitch_lib.studies.segmentation_normals import (
 )
 from xstitch_lib.studies.study import Study
 
-_ALL = [choices, fig2, table1, table2, table3, table5, fewer_pictures, more_pictures, few_labels, stride4, adam, alphas]
+_ALL = [
+    *(choices, fig2, table1, table2, table3, table5, alphas),
+    *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
+]
 STUDIES = {study.name: study for study in _ALL}
 
 __all__ = ["STUDIES", "Arm", "Scale", "Study", *STUDIES]

@@ -26,6 +26,12 @@ SELF_STITCH = Arm("self-stitch", "self-stitch")
 SPLIT_ARMS = [Arm(f"split-{layer}", "split", at=layer) for layer in SPLITS]
 CONTROLS = [ONE_TASK, ENSEMBLE, CROSS_STITCH, SELF_STITCH]
 
+
+def _rate(lr: float) -> dict:
+    """Both phases' rates, the second two fifths of the first."""
+    return {"lr": (lr, 0.4 * lr)}
+
+
 choices = Study(
     "choices",
     "Which rates, units' rate and split do best on validation pictures?",
@@ -33,6 +39,11 @@ choices = Study(
         *CONTROLS,
         *SPLIT_ARMS,
         *[Arm(f"units ×{scale:g}", "cross-stitch", unit_lr_scale=scale) for scale in (1.0, 3.0, 30.0, 100.0)],
+        *[Arm(f"one-task, rate {lr:g}", "one-task", changes=_rate(lr)) for lr in (0.02, 0.03, 0.08)],
+        *[
+            Arm(f"one-task, few labels, rate {lr:g}", "one-task", changes={"labelled": 0.1, **_rate(lr)})
+            for lr in (0.05, 0.02, 0.01, 0.005)
+        ],
         Arm("one-task, float32", "one-task", changes={"precision": "no"}),
         Arm("cross-stitch, float32", "cross-stitch", changes={"precision": "no"}),
     ],
@@ -103,3 +114,9 @@ more_pictures = _controls("more_pictures", "What do 2000 training pictures chang
 stride4 = _controls("stride4", "What does a finer grid of scores change?", stride=4)
 adam = _controls("adam", "What does another optimizer change?", optimizer="adam", lr=(1e-3, 4e-4))
 few_labels = _controls("few_labels", "What if only a tenth of the pictures have segmentation labels?", labelled=0.1)
+few_labels_tuned = _controls(
+    "few_labels_tuned",
+    "The same, at the rate that `choices` found best for one-task networks there?",
+    labelled=0.1,
+    **_rate(0.01),
+)
