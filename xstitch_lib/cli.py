@@ -22,7 +22,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def list_studies(options: argparse.Namespace) -> None:
     for study in STUDIES.values():
         recorded = [scale for scale in study.scales if (record.FOLDER / f"{study.name}-{scale}.json").exists()]
-        print(f"{study.name:14} {study.question}\n{'':14} recorded: {', '.join(recorded) or 'not yet'}")
+        print(f"{study.name:17} {study.question}\n{'':17} recorded: {', '.join(recorded) or 'not yet'}")
 
 
 def run(options: argparse.Namespace) -> None:
