@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from xstitch_lib import plots
 from xstitch_lib.explorer.moving import Control, MovingFigure, Plot, State, svg, ticks
 from xstitch_lib.explorer.runs import Run, runs
 from xstitch_lib.history import History
@@ -110,6 +111,7 @@ class TrainingReplay(MovingFigure):
         panels = self.panels[list(self.runs)[self.state["run"]]]
         figure, axes = plt.subplots(len(panels), 1, figsize=(6, 7), sharex=True)
         for ax, (title, curves) in zip(axes, panels.items(), strict=True):
+            ax.set_prop_cycle(color=[*plots.TASKS, plots.COLOURS["mixed"], plots.COLOURS["muted"]])
             for curve in curves:
                 ax.plot(curve.steps, curve.values, label=curve.name)
             ax.set(title=title)

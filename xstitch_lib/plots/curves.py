@@ -107,8 +107,8 @@ def weights_by_start(weights: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         facet_kws={"margin_titles": True},
     )
     grid.set_titles(row_template="{row_name}", col_template="start {col_name}")
-    grid.set_axis_labels("", "weight")
-    grid.set(xticks=[0, 1], xticklabels=["lowest", "highest"])
+    grid.set_axis_labels("channels, sorted", "weight")
+    grid.set(xticks=[])
     sns.move_legend(grid, "upper center", bbox_to_anchor=(0.45, 0), ncol=6, title=None)
     return grid.figure
 
