@@ -104,6 +104,13 @@ def test_moving_figures_answer_to_every_control(visit, path):
             control.select_option(start) if control.evaluate("c => c.tagName") == "SELECT" else control.fill(start)
 
 
+def test_moving_figures_lie_on_the_pages_own_ground(visit):
+    """The theme gives HTML outputs a light ground in the dark."""
+    path = next(p for p in PAGES if "looking_inside" in p.stem)
+    ask = "getComputedStyle(document.querySelector('.text_html:has(.xs-moving)')).backgroundColor"
+    assert visit(path, "dark").evaluate(ask) == "rgba(0, 0, 0, 0)"
+
+
 def test_the_front_page_and_the_alphas_have_figures_that_move(visit):
     by_name = {path.stem: visit(path).locator(".xs-moving").count() for path in PAGES}
     assert by_name["index"] == 1 and by_name["10_looking_inside"] == 2

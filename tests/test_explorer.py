@@ -196,6 +196,23 @@ def test_the_script_mixes_the_pixels_that_python_mixes(shown):
             assert np.allclose(drawn[..., :3], expected[..., :3], atol=0.02)
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_first_state_is_that_of_the_controls(browser, name):
+    """Also after the figure made its widgets, whose links move them."""
+    figure = figures()[name]
+    started = dict(figure.state)
+    content = figure._repr_mimebundle_()["text/html"]
+    assert figure.state == started == {control.name: control.start for control in figure.controls}
+    page = browser.new_page()
+    page.set_content(content)
+    before = page.locator("svg.xs-drawing").inner_html(), page.locator(".xs-caption").inner_text()
+    page.locator("select, input").first.dispatch_event("input")
+    (found, texts), (wanted, told) = numbers(page.locator("svg.xs-drawing").inner_html()), numbers(before[0])
+    assert texts == told and np.allclose(found, wanted, atol=0.11)
+    assert page.locator(".xs-caption").inner_text() == before[1] == figure.caption(started)
+    page.close()
+
+
 @each_figure
 def test_every_control_answers_to_the_keyboard(shown, figure):
     page = shown(figure)

@@ -80,7 +80,8 @@ class MovingFigure:
         options = {control.name: list(control.options) for control in self.controls}
         content = json.dumps({"options": options, **self.data()}, separators=(",", ":")).replace("</", "<\\/")
         key = f"xs-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
-        fields = "".join([_field(c, f"{key}-{c.name}") for c in self.controls if len(c.options) > 1])
+        shown = [c for c in self.controls if len(c.options) > 1]
+        fields = "".join([_field(c, f"{key}-{c.name}", self.state[c.name]) for c in shown])
         button = f'<button type="button" data-plays="{self.plays}">play</button>' if self.plays else ""
         script = (FOLDER / f"{self.script}.js").read_text() + (FOLDER / "moving.js").read_text()
         return (
@@ -95,7 +96,7 @@ class MovingFigure:
 
     def widget(self) -> widgets.Widget:
         """The figure for a kernel."""
-        inputs = {c.name: _input(c) for c in self.controls}
+        inputs = {c.name: _input(c, self.state[c.name]) for c in self.controls}
         drawing = widgets.HTML(layout={"max_width": "36em", "width": "100%"})
 
         def show() -> None:
@@ -113,7 +114,8 @@ class MovingFigure:
         show()
         shown = [inputs[c.name] for c in self.controls if len(c.options) > 1]
         if self.plays:
-            play = widgets.Play(min=0, max=len(inputs[self.plays].options) - 1, interval=400)
+            last = len(inputs[self.plays].options) - 1
+            play = widgets.Play(value=self.state[self.plays], min=0, max=last, interval=400)
             widgets.link((play, "value"), (inputs[self.plays], "index"))
             shown.append(play)
         self.inputs = inputs
@@ -194,25 +196,25 @@ def _style() -> str:
     return f"<style>{(FOLDER / 'moving.css').read_text()}</style>"
 
 
-def _field(control: Control, key: str) -> str:
+def _field(control: Control, key: str, chosen: int) -> str:
     label = f'<label for="{key}">{html.escape(control.label)}</label>'
-    text = html.escape(control.options[control.start])
+    text = html.escape(control.options[chosen])
     if control.kind == "slider":
         last = len(control.options) - 1
         inputs = (
-            f'<input type="range" id="{key}" name="{control.name}" min="0" max="{last}" value="{control.start}" '
+            f'<input type="range" id="{key}" name="{control.name}" min="0" max="{last}" value="{chosen}" '
             f'aria-valuetext="{text}" autocomplete="off"><output for="{key}">{text}</output>'
         )
     else:
         options = [
-            f'<option value="{i}"{" selected" if i == control.start else ""}>{html.escape(option)}</option>'
+            f'<option value="{i}"{" selected" if i == chosen else ""}>{html.escape(option)}</option>'
             for i, option in enumerate(control.options)
         ]
         inputs = f'<select id="{key}" name="{control.name}" autocomplete="off">{"".join(options)}</select>'
     return f'<span class="xs-field">{label}{inputs}</span>'
 
 
-def _input(control: Control) -> widgets.Widget:
+def _input(control: Control, chosen: int) -> widgets.Widget:
     kind = widgets.SelectionSlider if control.kind == "slider" else widgets.Dropdown
     options = [(text, number) for number, text in enumerate(control.options)]
-    return kind(options=options, value=control.start, description=control.label)
+    return kind(options=options, value=chosen, description=control.label)
