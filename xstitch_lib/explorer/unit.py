@@ -87,9 +87,11 @@ class UnitPlayground(MovingFigure):
 
     def svg(self, state: State) -> str:
         alpha, parts = _alpha(state), []
+        height, width = self.maps[0].shape
+        wide = SIZE * min(width / height, 1.35)
         for k, (to, source) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
-            (x1, y1), (x2, y2) = (LEFT + SIZE / 2 + 4, ROWS[source]), (RIGHT - SIZE / 2 - 4, ROWS[to])
-            line = f'<path class="flow c{source}" d="M{x1},{y1}L{x2},{y2}" stroke-width="{8 * alpha[k]:.2f}"/>'
+            (x1, y1), (x2, y2) = (LEFT + wide / 2 + 4, ROWS[source]), (RIGHT - wide / 2 - 4, ROWS[to])
+            line = f'<path class="flow c{source}" d="M{x1:.1f},{y1}L{x2:.1f},{y2}" stroke-width="{8 * alpha[k]:.2f}"/>'
             at = 0.5 if to == source else 0.24
             x, y = x1 + at * (x2 - x1), y1 + at * (y2 - y1) - 8
             text = f'<text class="weight c{source}" x="{x:.0f}" y="{y:.0f}" text-anchor="middle">{alpha[k]:.2f}</text>'
@@ -97,7 +99,7 @@ class UnitPlayground(MovingFigure):
         maps = [*self._bytes, *self.mixed(state)]
         places = [(x, y) for x in (LEFT, RIGHT) for y in ROWS]
         for k, (values, (x, y)) in enumerate(zip(maps, places, strict=True)):
-            frame = f'x="{x - SIZE / 2}" y="{y - SIZE / 2}" width="{SIZE}" height="{SIZE}"'
+            frame = f'x="{x - wide / 2:.1f}" y="{y - SIZE / 2}" width="{wide:.1f}" height="{SIZE}"'
             kind = "mixed" if k > 1 else "map"
             parts.append(
                 f'<image class="{kind}" {frame} href="{_png(values)}" preserveAspectRatio="none" '
