@@ -92,3 +92,10 @@ def test_shares_show_every_seed_and_the_interval():
     assert len(dots) == 2 * len(SEEDS) and np.allclose(np.array(dots)[:4, 0], SEEDS)
     whiskers = next(c for c in ax.collections if isinstance(c, LineCollection)).get_segments()
     assert np.allclose([whiskers[0][0][1], whiskers[0][1][1]], summary(SEEDS)[1:3])
+
+
+def test_sorted_alphas_of_three_tasks_show_each_source():
+    alpha = np.arange(18.0).reshape(2, 3, 3)
+    ax = plots.sorted_alphas({"pool1": alpha}, ["a", "b", "c"]).axes[0]
+    drawn = [line.get_ydata().tolist() for line in ax.get_lines()]
+    assert drawn == [alpha[:, i, j].tolist() for i in range(3) for j in range(3)]

@@ -1,7 +1,7 @@
 function decode(data, state, step) {
   const bytes = Uint8Array.from(atob(data.curves[state.run][state.layer]), (c) => c.charCodeAt(0));
   const values = new Uint16Array(bytes.buffer);
-  const [count, tasks] = [data.points[state.layer], data.tasks.length];
+  const [count, tasks] = [data.points, data.tasks.length];
   const [low, high] = data.plot.y;
   return data.tasks.map((_, j) => {
     const from = ((step * tasks + state.task) * tasks + j) * count;

@@ -13,7 +13,7 @@ from xstitch_lib.explorer.runs import runs
 from xstitch_lib.history import History
 from xstitch_lib.record import Record
 
-POINTS = 33  # of a sorted curve; more are not seen
+POINTS = 33  # of a sorted curve, more are not seen; odd, so that one of them is the median
 TOP = 1 << 16
 
 
@@ -103,10 +103,7 @@ class AlphaExplorer(MovingFigure):
             for run in self.runs
         ]
         plot = {"box": self.plot.box, "y": self.plot.y}
-        return {"tasks": self.tasks, "points": [p.shape[-1] for p in self._of_layers()], "curves": packed, "plot": plot}
-
-    def _of_layers(self) -> list[np.ndarray]:
-        return [self._packed[next(iter(self.runs)), layer] for layer in self.layers]
+        return {"tasks": self.tasks, "points": POINTS, "curves": packed, "plot": plot}
 
     def picture(self) -> Figure:
         run = list(self.runs.values())[self.state["run"]]
@@ -117,5 +114,4 @@ class AlphaExplorer(MovingFigure):
 
 def _quantiles(alphas: np.ndarray) -> np.ndarray:
     """(seeds, S, C, T, T) → (S, T, T, points): sorted over channels, thinned, averaged over seeds."""
-    count = min(max(alphas.shape[2], 2), POINTS)
-    return np.quantile(alphas, np.linspace(0, 1, count), axis=2).mean(1).transpose(1, 2, 3, 0)
+    return np.quantile(alphas, np.linspace(0, 1, POINTS), axis=2).mean(1).transpose(1, 2, 3, 0)

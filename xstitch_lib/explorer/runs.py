@@ -52,7 +52,8 @@ def _from_history(history: History) -> Run:
 
 
 def _from_record(record: Record, arm: str) -> Run:
-    found = [record.alphas(arm, seed) for seed in record.seeds]
+    finished = [seed for seed in record.seeds if "alphas" in record.cell(arm, seed)]  # the others diverged
+    found = [record.alphas(arm, seed) for seed in finished]
     alphas = {layer: np.stack([values[layer] for _, values in found]) for layer in found[0][1]}
     curves = record.curves
     curves = curves[(curves.arm == arm) & (curves.phase == 1) & (curves.part == "")]

@@ -73,7 +73,8 @@ def sorted_alphas(alphas: Mapping[str, np.ndarray], tasks: Sequence[str]) -> Fig
     figure, axes = plt.subplots(1, len(alphas), figsize=(2.4 * len(alphas) + 0.6, 2.9), sharey=True, squeeze=False)
     for ax, (layer, alpha) in zip(axes[0], alphas.items(), strict=True):
         for i, task in enumerate(tasks):
-            for j, name in [(i, r"$\alpha_S$"), (1 - i, r"$\alpha_D$")]:
+            for j, other in enumerate(tasks):
+                name = r"$\alpha_S$" if i == j else rf"$\alpha_D$ from {other}"
                 quantiles = np.linspace(0, 1, len(alpha))
                 line = "-" if i == j else (0, (4, 2))
                 ax.plot(quantiles, np.sort(alpha[:, i, j]), color=TASKS[i], ls=line, lw=1.8, label=f"{task} {name}")
