@@ -32,12 +32,12 @@ class Batches:
         self._start_epoch(torch.randperm(len(data), generator=self.generator), position=0)
 
     def draw(self) -> dict[str, Tensor]:
-        """The next batch: name → (B, ...) tensor."""
+        """The next batch: name → (B, ...) tensor, decoded where the data lie."""
         if self.position + self.size > len(self.order):
             self._start_epoch(torch.randperm(len(self.order), generator=self.generator), position=0)
         rows = self.on_device[self.position : self.position + self.size][self.rank :: self.processes]
         self.position += self.size
-        return {name: tensor.index_select(0, rows) for name, tensor in self.data.tensors.items()}
+        return self.data.decode({name: tensor.index_select(0, rows) for name, tensor in self.data.tensors.items()})
 
     def state_dict(self) -> dict[str, Any]:
         return {"generator": self.generator.get_state(), "order": self.order, "position": self.position}

@@ -65,8 +65,9 @@ def check_data(user: str, data: TensorData, tasks: Mapping[str, Task]) -> None:
         )
     if "image" not in data.tensors or len(data) == 0:
         raise ValueError(f'{user} needs samples with an "image"; got {len(data)} samples with {list(data.tensors)}')
-    for name, task in tasks.items():
-        task.check(name, data.tensors)
+    for some in data.batches(100):  # decoded all at once, they may not fit into memory
+        for name, task in tasks.items():
+            task.check(name, some)
 
 
 def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> Mapping[str, Any]:

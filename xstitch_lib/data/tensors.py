@@ -1,6 +1,8 @@
 """Data sets that live in memory: a batch is an index_select, nothing waits for Python."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -18,7 +20,8 @@ class TensorData(Dataset):
     Raises:
         ValueError: if there is no tensor or their first dimensions differ.
 
-    ``data[3]`` is one sample, ``data[tensor_of_indices]`` and ``data[slice]`` are batches; both are dicts.
+    ``data[3]`` is one sample, ``data[tensor_of_indices]`` and ``data[slice]`` are batches; both are dicts. A subclass
+    may store its samples in a smaller form than it hands out: see `decode`.
 
     >>> TensorData({"image": torch.zeros(5, 1, 28, 28), "article": torch.zeros(5)})
     TensorData(5 samples: image (1, 28, 28), article ())
@@ -38,8 +41,28 @@ class TensorData(Dataset):
         return f"TensorData({len(self)} samples: {shapes})"
 
     def __getitem__(self, index: int | slice | Tensor) -> dict[str, Tensor]:
-        return {name: tensor[index] for name, tensor in self.tensors.items()}
+        return self.decode({name: tensor[index] for name, tensor in self.tensors.items()})
 
-    def to(self, device: torch.device | str) -> "TensorData":
+    def decode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Stored samples as the tasks want them; here they are stored as they are wanted.
+
+        Args:
+            batch: a batch or one sample, with all of the names or some. It is decoded on its device, after it was
+                picked: what lies in memory, is moved and is fingerprinted are the stored tensors.
+        """
+        return batch
+
+    def batches(self, size: int = 32) -> Iterator[dict[str, Tensor]]:
+        """All samples in their order, decoded, at most ``size`` at a time."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def with_tensors(self, tensors: Mapping[str, Tensor]) -> Self:
+        """A data set of the same kind, which decodes in the same way, with other stored ``tensors``."""
+        other = copy(self)
+        TensorData.__init__(other, tensors)
+        return other
+
+    def to(self, device: torch.device | str) -> Self:
         """The same samples on another device."""
-        return TensorData({name: tensor.to(device) for name, tensor in self.tensors.items()})
+        return self.with_tensors({name: tensor.to(device) for name, tensor in self.tensors.items()})

@@ -74,7 +74,7 @@ def _partly_labelled(data: TensorData, target: str, share: float) -> TensorData:
     known = round(share * len(data))
     labels = data.tensors[target].clone()
     labels[known:] = IGNORE
-    return TensorData({**data.tensors, target: labels})
+    return data.with_tensors({**data.tensors, target: labels})
 
 
 WORLDS = {"rooms": rooms}

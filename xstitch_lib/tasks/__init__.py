@@ -35,9 +35,9 @@ class Task(Protocol):
     outputs: int
 
     def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """Raise a ValueError if a data set's ``tensors`` lack what the task, called ``name``, is trained for.
+        """Raise a ValueError if samples' ``tensors`` lack what the task, called ``name``, is trained for.
 
-        Once a call of `fit` or `evaluate`, so that `loss` need not look at values and wait for the device.
+        Once a sample and call of `fit` or `evaluate`, so that `loss` need not look at values and wait for the device.
         """
 
     def loss(self, output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

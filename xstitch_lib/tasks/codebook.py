@@ -7,13 +7,23 @@ SAMPLES = 50_000
 DIGITS = 4  # few enough that one data set gives one codebook on every machine; 0.01 degrees
 
 
-def fit_codebook(normals: Tensor, codewords: int, seed: int) -> tuple[tuple[float, float, float], ...]:
+def sample_known(normals: Tensor, seed: int) -> Tensor:
+    """(S, 3, 1, 1) of the normals (N, 3, H, W) that are not all-zero: all, or if they are more, `SAMPLES` drawn."""
+    normals = normals.flatten(2)
+    where = normals.any(1).flatten().nonzero().flatten()
+    if len(where) > SAMPLES:
+        draw = torch.randint(len(where), (SAMPLES,), generator=torch.Generator().manual_seed(seed))
+        where = where[draw.to(where.device)]
+    return normals[where // normals.shape[2], :, where % normals.shape[2], None, None]
+
+
+def fit_codebook(known: Tensor, codewords: int, seed: int) -> tuple[tuple[float, float, float], ...]:
     """Cluster the directions of normals by k-means.
 
     Args:
-        normals: (N, 3, H, W) unit normals, all-zero where unknown.
+        known: (S, 3, 1, 1) unit normals.
         codewords: K ≥ 2.
-        seed: of the start of k-means, and of the normals it sees if there are more than `SAMPLES`.
+        seed: of the start of k-means.
 
     Returns:
         K unit vectors, to `DIGITS` digits: the clusters' mean directions, the largest cluster's first.
@@ -23,7 +33,7 @@ def fit_codebook(normals: Tensor, codewords: int, seed: int) -> tuple[tuple[floa
     """
     from sklearn.cluster import KMeans  # training does not need it
 
-    sample = _known(normals, seed).double().cpu().numpy()
+    sample = known.flatten(1).double().cpu().numpy()
     different = len(set(map(tuple, sample.round(DIGITS).tolist())))
     if different < codewords:
         raise ValueError(
@@ -35,12 +45,3 @@ def fit_codebook(normals: Tensor, codewords: int, seed: int) -> tuple[tuple[floa
     sizes = torch.from_numpy(clusters.labels_).bincount(minlength=codewords)
     ordered = centres[sizes.argsort(descending=True, stable=True)].numpy().round(DIGITS)
     return tuple([tuple(word) for word in ordered.tolist()])
-
-
-def _known(normals: Tensor, seed: int) -> Tensor:
-    normals = normals.flatten(2)
-    where = normals.any(1).flatten().nonzero().flatten()
-    if len(where) > SAMPLES:
-        draw = torch.randint(len(where), (SAMPLES,), generator=torch.Generator().manual_seed(seed))
-        where = where[draw.to(where.device)]
-    return normals[where // normals.shape[2], :, where % normals.shape[2]]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.tasks.angles import angles, length, unit
-from xstitch_lib.tasks.codebook import fit_codebook
+from xstitch_lib.tasks.codebook import fit_codebook, sample_known
 from xstitch_lib.tasks.labels import required
 from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, upsample
 
@@ -68,8 +68,8 @@ class SurfaceNormals:
         Raises:
             ValueError: if the data have no such normals, or fewer different ones than codewords.
         """
-        normals = required("surface normals", target, data.tensors)
-        return cls(target, fit_codebook(normals, codewords, seed), loss_stride)
+        known = sample_known(required("surface normals", target, data.tensors), seed)
+        return cls(target, fit_codebook(data.decode({target: known})[target], codewords, seed), loss_stride)
 
     @property
     def outputs(self) -> int:
@@ -128,7 +128,9 @@ class SurfaceNormals:
         A softmax between codewords may come below.
         """
         error = self.metric()
-        for some in self._check_shape(required("surface normals", self.target, data.tensors)).split(100):
+        required("surface normals", self.target, data.tensors)
+        for batch in data.batches():
+            some = self._check_shape(batch[self.target])
             error.add(self._words(some)[self.nearest(some)].permute(0, 3, 1, 2), some)
         return error.compute()
 
