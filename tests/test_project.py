@@ -39,7 +39,18 @@ def test_constraints_pin_every_direct_dependency():
 
 @pytest.mark.parametrize("module", ["xstitch_lib", "xstitch_lib.unit", "xstitch_lib.data", "xstitch_lib.studies"])
 def test_training_path_imports_without_the_books_packages(module):
-    missing = ["IPython", "ipywidgets", "jsonschema", "matplotlib", "pooch", "scipy", "seaborn", "sklearn"]
+    missing = [
+        "IPython",
+        "PIL",
+        "h5py",
+        "ipywidgets",
+        "jsonschema",
+        "matplotlib",
+        "pooch",
+        "scipy",
+        "seaborn",
+        "sklearn",
+    ]
     code = f"import sys; sys.modules.update(dict.fromkeys({missing})); import {module}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
