@@ -1,4 +1,4 @@
-"""Augmentation: mirrored and recoloured copies of a batch (the paper's, section 5).
+"""Augmentation: mirrored and recoloured copies of a batch (the paper's, section 5), and enlarged ones.
 
 Functions of a batch that return a new one. Their randomness comes from torch's global generator of the batch's
 device, which `fit` seeds and its checkpoints hold.
@@ -9,9 +9,13 @@ from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+from xstitch_lib.tasks.angles import unit
 
 Batch = dict[str, Tensor]
 JITTER = 0.2  # brightness, contrast and saturation vary by up to a fifth
+ZOOM = 1.5  # at most, in each direction
 
 
 def flip(batch: Batch) -> Batch:
@@ -24,8 +28,7 @@ def flip(batch: Batch) -> Batch:
     >>> flip({"image": torch.rand(1, 3, 1, 2), "seg": torch.tensor([[[0, 1]]])})["seg"]
     tensor([[[1, 0]]])
     """
-    size = batch["image"].shape[2:]
-    flipped = {name: x.flip(-1) for name, x in batch.items() if x.ndim > 2 and x.shape[-2:] == size}
+    flipped = {name: x.flip(-1) for name, x in _maps(batch).items()}
     if "normals" in flipped:
         flipped["normals"][:, 0].neg_()
     return {**batch, **flipped}
@@ -39,6 +42,53 @@ def mirror(batch: Batch) -> Batch:
         name: x if flipped[name] is x else torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), flipped[name], x)
         for name, x in batch.items()
     }
+
+
+def crop(batch: Batch, zoom: Tensor, place: Tensor) -> Batch:
+    """Cut a window out of every sample, and enlarge it to the sample's size.
+
+    Args:
+        batch: as in `flip`. Images are interpolated bilinearly, labels and normals are those of the nearest pixel.
+        zoom: (B,), s ≥ 1; the window is s times smaller than the sample, in both directions.
+        place: (B, 2) in [0, 1], of the window: (0, 0) is the top left corner, (1, 0) the top right one.
+
+    A photograph does not tell its focal length, so the enlarged one is read as one by the same camera, of another
+    scene: with all depths Z divided by s, and X and Y as they were, s X / Z = X / (Z / s) is where the points are
+    seen. That is the linear map diag(1, 1, 1/s) of space; normals follow its inverse transpose, diag(1, 1, s). So
+    their z is multiplied by s before they are brought back to length 1: a surface seen at a slant turns towards the
+    camera. A window off the middle is read as a camera whose principal point is off the middle, which turns nothing.
+
+    Source: after Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a Common Multi-Scale
+    Convolutional Architecture" (ICCV 2015).
+
+    >>> batch = {"image": torch.rand(1, 3, 1, 4), "seg": torch.tensor([[[1, 2, 3, 4]]])}
+    >>> crop(batch, zoom=torch.tensor([2.0]), place=torch.tensor([[1.0, 0.0]]))["seg"]
+    tensor([[[3, 3, 4, 4]]])
+    """
+    image = batch["image"]
+    share = 1 / zoom.to(image)
+    window = image.new_zeros(len(image), 2, 3)
+    window[:, 0, 0] = window[:, 1, 1] = share
+    window[:, :, 2] = (2 * place.to(image) - 1) * (1 - share).unsqueeze(1)
+    grid = F.affine_grid(window, [len(image), 1, *image.shape[2:]], align_corners=False)
+
+    def cut(x: Tensor, mode: str) -> Tensor:
+        flat = x.reshape(len(x), -1, *x.shape[-2:]).to(grid)
+        found = F.grid_sample(flat, grid, mode, padding_mode="border", align_corners=False)
+        return found.view_as(x).to(x.dtype)
+
+    cropped = {name: cut(x, "bilinear" if name == "image" else "nearest") for name, x in _maps(batch).items()}
+    if "normals" in cropped:
+        cropped["normals"][:, 2] *= zoom.to(image).view(-1, 1, 1)
+        cropped["normals"] = unit(cropped["normals"])
+    return {**batch, **cropped}
+
+
+def scale_crop(batch: Batch) -> Batch:
+    """`crop` each sample by a zoom of its own from 1 to 1.5, at a place of its own."""
+    image = batch["image"]
+    zoom = image.new_empty(len(image)).uniform_(1, ZOOM)
+    return crop(batch, zoom, torch.rand(len(image), 2, device=image.device))
 
 
 def colour(batch: Batch) -> Batch:
@@ -72,3 +122,9 @@ def compose(*steps: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
 
     composed.__qualname__ = f"compose({', '.join([step.__qualname__ for step in steps])})"
     return composed
+
+
+def _maps(batch: Batch) -> Batch:
+    """What has a value for each pixel of the images, these included."""
+    size = batch["image"].shape[2:]
+    return {name: x for name, x in batch.items() if x.ndim > 2 and x.shape[-2:] == size}
