@@ -10,11 +10,13 @@ import torch
 from nyu_folders import TEST, TRAIN, frame, write_prepared
 from PIL import Image
 
+from xstitch_lib.augment import colour, compose, mirror, scale_crop
 from xstitch_lib.batches import Batches
 from xstitch_lib.data import IGNORE, NYUv2, TensorData
-from xstitch_lib.data.nyuv2 import frames, layout
+from xstitch_lib.data.nyuv2 import frames, layout, official
 from xstitch_lib.evaluation import check_data
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
+from xstitch_lib.training import fit
 
 needs_nyu = pytest.mark.skipif("XSTITCH_DATA" not in os.environ, reason="XSTITCH_DATA names no folder with NYU-v2")
 
@@ -76,6 +78,22 @@ def test_tasks_accept_the_stored_samples(folder):
     assert 10 < normals.floor(data)["mean"] < 40
     with pytest.raises(ValueError, match="labels 'seg' from 0 to 11"):
         check_data("test", data, {"seg": SemanticSegmentation("seg", 12)})
+
+
+def test_a_network_trains_on_it_with_all_augmentations_and_resumes(folder, tmp_path):
+    train, validation = [NYUv2(folder, split, (120, 160)) for split in ("train", "validation")]
+    tasks = {"seg": SemanticSegmentation("seg", 40), "normals": SurfaceNormals.from_data(train, codewords=4)}
+    options = {"steps": 6, "lr": 0.1, "batch_size": 2, "snapshots": 2, "log_every": 2, "checkpoint_every": 3}
+    nets = []
+    for path in (tmp_path / "a.ckpt", tmp_path / "a.ckpt", None):
+        torch.manual_seed(0)
+        net = torch.nn.ModuleDict({name: torch.nn.Conv2d(3, task.outputs, 1) for name, task in tasks.items()})
+        net.forward = lambda x, net=net: {name: tower(x) for name, tower in net.items()}
+        augment = compose(mirror, scale_crop, colour)
+        history = fit(net, tasks, train, augment=augment, validation=validation, resume=path, **options)
+        nets.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
+    assert torch.equal(nets[0], nets[1]) and torch.equal(nets[0], nets[2])
+    assert {"loss", "mIU", "mean"} <= {*history.table.metric} and np.isfinite(history.table.value).all()
 
 
 @pytest.mark.parametrize("factor", [2, 5])
@@ -219,3 +237,17 @@ def test_real_floors_face_up_and_are_the_right_class(real):
         stored = frames.compact(frames.read(real, number), 2)
         up.append(-stored["normals"][1][(stored["seg"] == floor) & stored["normals"].any(0)] / 127)
     assert np.median(np.concatenate(up)) > 0.8
+
+
+@needs_nyu
+def test_the_official_split_and_mapping_are_the_prepared_folders(real):
+    scipy_io = pytest.importorskip("scipy.io", reason="the official files are read with SciPy")
+    lists = official.read_splits(real / "splits.mat")
+    for name, numbers in lists.items():
+        assert [f"{number:04d}" for number in numbers] == (real / f"{name}.txt").read_text().split()
+    content = scipy_io.loadmat(real / "classMapping40.mat")
+    names = [str(name[0]) for name in content["allClassName"].flatten()]
+    table = official.read_mapping(real / "classMapping40.mat", names)
+    assert len(table) == 895 and table[0] == 0 and table[1:].tolist() == content["mapClass"].flatten().tolist()
+    place = names.index("night stand") + 1
+    assert NYUv2.classes[table[place] - 1] == "night stand"

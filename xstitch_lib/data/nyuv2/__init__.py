@@ -42,7 +42,8 @@ class NYUv2(TensorData):
     down, z forward) that point to the camera, all-zero where unknown. In the white frame around every image, 4
     pixels at the top and the left and 5 at the bottom and the right, labels and normals are unknown.
 
-    Files are decoded with Pillow, which needs nothing of torch's version and also writes them.
+    The files are decoded once, with Pillow, which fits every version of torch and also writes them: for the training
+    split about 10 seconds, and 376 MB are kept.
 
     Raises:
         ValueError: for an unknown split, another size, lists that are not a split, or a file that is damaged.
