@@ -98,9 +98,9 @@ relatedness = Study(
     "relatedness",
     "Where between two independent labels and two of which one is a function of the other does stitching help?",
     [
-        replace(arm, name=f"{arm.name}, {related} of 10", changes={"related": related})
+        replace(arm, name=f"{arm.name}, {related} of 10", changes={**arm.changes, "related": related})
         for related in (0, 3, 5, 7, len(RELATED))
-        for arm in (NONE, PER_CHANNEL, DENSE)
+        for arm in MAIN
     ],
     {"live": LIVE, "small": SMALL},
     metrics={"article": "accuracy", "second": "accuracy"},
