@@ -20,9 +20,8 @@ from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.studies import queue
 from xstitch_lib.studies.arms import METHODS
 from xstitch_lib.studies.bench import Bench
-from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.segmentation_normals import CROSS_STITCH, ONE_TASK
-from xstitch_lib.studies.worlds import load
+from xstitch_lib.studies.worlds import RoomsScale, load
 
 ARMS = (ONE_TASK, CROSS_STITCH)
 
@@ -58,7 +57,7 @@ class Plain(nn.Module):
         return a, b
 
 
-def plain_steps(net: Plain, world, scale: Scale, steps: int, lr: float) -> None:
+def plain_steps(net: Plain, world, scale: RoomsScale, steps: int, lr: float) -> None:
     alphas = list(net.units.parameters())
     weights = [p for name, p in net.named_parameters() if not name.startswith("units")]
     groups = [{"params": weights, "weight_decay": scale.weight_decay}]
@@ -78,7 +77,7 @@ def plain_steps(net: Plain, world, scale: Scale, steps: int, lr: float) -> None:
         solver.step()
 
 
-def plain(scale: Scale, seeds: range) -> float:
+def plain(scale: RoomsScale, seeds: range) -> float:
     world, started = load(scale), time.perf_counter()
     for _ in seeds:
         for stitched in (False, True):
@@ -89,14 +88,14 @@ def plain(scale: Scale, seeds: range) -> float:
     return time.perf_counter() - started
 
 
-def engine_seed(scale: Scale, seed: int) -> None:
+def engine_seed(scale: RoomsScale, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(scale, seed, Path(folder))
         for arm in ARMS:
             METHODS[arm.method](bench, arm)
 
 
-def engine(scale: Scale, seeds: range, jobs: int) -> float:
+def engine(scale: RoomsScale, seeds: range, jobs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         start = (max(1, torch.get_num_threads() // jobs), Path(folder), ["bench_engine.py"])
         with ProcessPoolExecutor(jobs, get_context("spawn"), queue._start, start) as pool:
@@ -115,7 +114,7 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["no", "bf16"])
     options = parser.parse_args()
     first, second = options.steps
-    scale = Scale(steps=(first, second))
+    scale = RoomsScale(steps=(first, second))
     seeds, jobs = range(options.seeds), queue.default_jobs()
     retrained = len(ARMS) * (first + second)
     shared = first + len(ARMS) * second

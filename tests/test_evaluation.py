@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from training_runs import TASKS, samples, stitched, train
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
-from xstitch_lib.evaluation import count, evaluate
+from xstitch_lib.evaluation import count, evaluate, predict
 from xstitch_lib.networks import split
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
 
@@ -30,6 +30,15 @@ def test_what_was_counted_tells_each_class_too():
     assert {name: metric.compute() for name, metric in metrics.items()} == evaluate(net, TASKS, data)
     counts = [row["samples"] for row in metrics["a"].per_class().values()]
     assert counts == [(data.tensors["a"] == number).sum() for number in range(3)]
+
+
+def test_predictions_are_those_that_are_counted():
+    net, data = stitched(dropout=0.5), samples(50, missing=0.3)
+    answers = predict(net, TASKS, data, batch_size=7)
+    labelled = data.tensors["a"] != IGNORE
+    right = (answers["a"] == data.tensors["a"])[labelled].float().mean()
+    assert evaluate(net, TASKS, data)["a"]["accuracy"] == pytest.approx(100 * right.item())
+    assert answers["b"].shape == (50,) and net.training
 
 
 def slopes(n=60):

@@ -35,6 +35,13 @@ def test_gain_bars_show_every_seed_the_mean_and_the_interval():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
+def test_gains_by_setting_have_a_marker_an_arm_and_one_legend_entry_each():
+    by_setting = {"here": {"x": SEEDS, "y": SEEDS}, "there": {"x": SEEDS, "y": SEEDS}}
+    figure = plots.gains_by_setting({"seg": by_setting, "normals": by_setting}, {"seg": "p", "normals": "d"})
+    assert len(drawn(figure.axes[0], "D")) == len(drawn(figure.axes[1], "s")) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y"]
+
+
 def test_gain_against_count_has_a_name_a_class_on_a_log_axis():
     frame = pd.DataFrame({"class": ["vase", "wall"], "count": [9, 900], "gain": [1, 0], "low": [0, -1], "high": [2, 1]})
     ax = plots.gain_against_count(frame, "points").axes[0]

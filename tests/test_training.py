@@ -220,6 +220,20 @@ def test_history_holds_curves_and_alphas_from_first_to_last_step():
     assert np.array_equal(history.alphas["fc1"][-1], net.units["fc1"].alpha.detach())
 
 
+def test_what_is_watched_can_be_any_function_of_the_network(tmp_path):
+    def watched(net):
+        return {"a": {"largest alpha": net.units["fc1"].alpha.max().item()}}
+
+    run = {"steps": 20, "snapshots": 3, "resume": tmp_path / "run.ckpt"}
+    history = train(net := stitched(), validation=watched, **run)
+    rows = history.table.query("metric == 'largest alpha'")
+    assert rows["step"].tolist() == [0, 10, 20] and rows["value"].iloc[-1] == net.units["fc1"].alpha.max().item()
+    again = train(stitched(), validation=watched, **run)
+    assert again.table.equals(history.table)
+    with pytest.raises(ValueError, match="watched was"):
+        train(stitched(), **run)
+
+
 def test_two_processes_give_the_result_of_one(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,8 +1,8 @@
 """A study of the real kind that takes a second."""
 
-from xstitch_lib.studies import Arm, Scale, Study
+from xstitch_lib.studies import Arm, RoomsScale, Study
 
-SCALE = Scale(train=24, validation=8, test=12, size=(16, 32), width=4, steps=(6, 4), precision="no")
+SCALE = RoomsScale(train=24, validation=8, test=12, size=(16, 32), width=4, steps=(6, 4), precision="no")
 ARMS = [
     Arm("one-task", "one-task"),
     Arm("ensemble", "ensemble"),

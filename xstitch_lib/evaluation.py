@@ -1,6 +1,6 @@
 """A network's metrics over a whole data set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -30,7 +30,6 @@ def evaluate(
     return {name: metric.compute() for name, metric in count(net, tasks, data, batch_size).items()}
 
 
-@torch.no_grad()
 def count(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_size: int = 32) -> dict[str, Metric]:
     """What `evaluate` computes its values from: each task's `Metric`, which can also tell the values of each class.
 
@@ -40,21 +39,39 @@ def count(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_siz
     >>> metrics["a"].per_class()["1"]
     {'recall': 50.0, 'samples': 2}
     """
+    metrics = {name: task.metric() for name, task in tasks.items()}
+    for outputs, batch in _outputs(net, tasks, data, batch_size):
+        for name, metric in metrics.items():
+            metric.update(outputs[name], batch)
+    return metrics
+
+
+def predict(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_size: int = 32) -> dict[str, Tensor]:
+    """A network's answers to all of ``data``: task → (N, ...) predictions, on the CPU. Arguments as for `evaluate`."""
+    answers = {name: [] for name in tasks}
+    for outputs, batch in _outputs(net, tasks, data, batch_size):
+        size = batch["image"].shape[2:]
+        for name, task in tasks.items():
+            answers[name].append(task.predict(outputs[name], size).cpu())
+    return {name: torch.cat(parts) for name, parts in answers.items()}
+
+
+@torch.no_grad()
+def _outputs(
+    net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_size: int
+) -> Iterator[tuple[Mapping[str, Any], dict[str, Tensor]]]:
+    """Batch by batch, what the network says in eval mode, and the batch, both on the network's device."""
     check_data("evaluate", data, tasks)
     device = next(net.parameters(), torch.empty(0)).device
-    metrics = {name: task.metric() for name, task in tasks.items()}
     training = [module for module in net.modules() if module.training]
     net.eval()
     try:
         for start in range(0, len(data), batch_size):
             batch = {name: tensor.to(device) for name, tensor in data[start : start + batch_size].items()}
-            outputs = forward(net, batch["image"], tasks)
-            for name, metric in metrics.items():
-                metric.update(outputs[name], batch)
+            yield forward(net, batch["image"], tasks), batch
     finally:
         for module in training:
             module.training = True
-    return metrics
 
 
 def check_data(user: str, data: TensorData, tasks: Mapping[str, Task]) -> None:

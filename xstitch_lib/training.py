@@ -29,6 +29,7 @@ from xstitch_lib.optim import (
 from xstitch_lib.tasks import Task
 
 Batch = dict[str, Tensor]
+Metrics = Mapping[str, Mapping[str, float]]
 
 
 def fit(
@@ -48,7 +49,7 @@ def fit(
     clip: float | None = None,
     loss_weights: Mapping[str, float] | None = None,
     augment: Callable[[Batch], Batch] | None = None,
-    validation: TensorData | None = None,
+    validation: TensorData | Callable[[nn.Module], Metrics] | None = None,
     precision: str = "no",
     channels_last: bool = False,
     log_every: int = 10,
@@ -74,7 +75,8 @@ def fit(
         clip: the largest norm of the gradient of all parameters together.
         loss_weights: task → factor; 1 where not given.
         augment: a function of a batch, on the device; its randomness must come from torch's global generators.
-        validation: evaluated into the history at each snapshot.
+        validation: evaluated into the history at each snapshot: samples, or a function of the network that returns
+            {task: {metric: value}}.
         precision: "no", or "bf16" for autocast around the forward pass; losses are float32.
         channels_last: keep images and convolutions in that memory format, which most hardware prefers; images that are
             not (B, C, H, W) stay as they are.
@@ -94,7 +96,9 @@ def fit(
     """
     _check(tasks, optimizer, precision, steps=steps, log_every=log_every, checkpoint_every=checkpoint_every)
     _check_sizes(snapshots, clip, lr=lr, unit_lr_scale=unit_lr_scale, weight_decay=weight_decay)
-    data = {"train": train} if validation is None else {"train": train, "validation": validation}
+    data = {"train": train}
+    if validation is not None and not callable(validation):
+        data["validation"] = validation
     for use, part in data.items():
         check_data(f"fit's {use}", part, tasks)
     # without cpu=True torchrun goes unnoticed; precision is set around the forward pass, which leaves net as it is
@@ -106,7 +110,7 @@ def fit(
     net.to(device, memory_format=layout).train()
     solver = OPTIMIZERS[optimizer](parameter_groups(net, lr, unit_lr_scale, weight_decay))
     batches = Batches(train.to(device), batch_size, seed, rank, processes)
-    validation = None if validation is None else validation.to(device)
+    look = _look(validation, tasks, device)
     weights = _weights(tasks, loss_weights or {}).to(device)
     history = History(list(tasks))
     rates = factors(schedule, steps)
@@ -116,6 +120,7 @@ def fit(
         weight_decay=weight_decay, schedule=torch.tensor(rates, dtype=torch.float64), clip=clip,
         loss_weights=weights.tolist(), augment=augment, precision=precision,
         channels_last=channels_last, log_every=log_every, snapshots=snapshots, processes=processes,
+        watched=validation if callable(validation) else None,
     )  # fmt: skip
     parts = {"net": net, "optimizer": solver, "batches": batches, "history": history}
     parts["random"] = RandomState(accelerator)
@@ -124,8 +129,7 @@ def fit(
 
     def snapshot(step: int) -> None:
         history.add_alphas(step, find_units(net))
-        if validation is not None:
-            history.add_metrics(step, evaluate(net, tasks, validation))
+        history.add_metrics(step, look(net))
 
     with own_random_state(seed + 1000 * rank, device):
         done = checkpoint.restore()
@@ -171,6 +175,16 @@ def _check_sizes(snapshots: int, clip: float | None, **rates: float) -> None:
         raise ValueError(f"clip must be above 0, or None to leave the gradient as it is; got {clip}")
     if snapshots < 0 or snapshots == 1:
         raise ValueError(f"snapshots must be 0 for none, or at least 2, the first and the last step; got {snapshots}")
+
+
+def _look(
+    validation: TensorData | Callable[[nn.Module], Metrics] | None, tasks: Mapping[str, Task], device: torch.device
+) -> Callable[[nn.Module], Metrics]:
+    """What is measured at each snapshot."""
+    if callable(validation):
+        return validation
+    there = None if validation is None else validation.to(device)
+    return lambda net: {} if there is None else evaluate(net, tasks, there)
 
 
 def _weights(tasks: Mapping[str, Task], given: Mapping[str, float]) -> Tensor:

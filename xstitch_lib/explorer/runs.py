@@ -27,7 +27,7 @@ class Run:
     @property
     def tasks(self) -> list[str]:
         """In the order of the alphas."""
-        return list(dict.fromkeys(self.curves.task))
+        return list(dict.fromkeys(self.curves.task[self.curves.metric == "loss"]))
 
 
 def runs(source: History | Record, arms: Sequence[str] | None = None) -> dict[str, Run]:

@@ -56,6 +56,34 @@ def gain_bars(gains: Mapping[str, Mapping[str, Sequence[float]]], units: Mapping
     return figure
 
 
+def gains_by_setting(
+    gains: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], units: Mapping[str, str]
+) -> Figure:
+    """A panel a task, a row a setting, a marker an arm: mean gains with 95 % intervals.
+
+    Args:
+        gains: task → setting → arm → one gain a seed; positive is better.
+        units: task → what its gains are measured in.
+    """
+    settings = list(next(iter(gains.values())))
+    figure, axes = plt.subplots(1, len(gains), figsize=(3.7 * len(gains), 0.5 * len(settings) + 1.5), sharey=True)
+    colours, markers = [COLOURS["c"], COLOURS["mixed"], COLOURS["muted"]], "Dso"
+    for ax, (task, by_setting) in zip(np.atleast_1d(axes), gains.items(), strict=True):
+        for row, by_arm in enumerate(by_setting.values()):
+            for k, (arm, values) in enumerate(by_arm.items()):
+                mean, low, high, _ = summary(values)
+                y, label = row + 0.2 * (k - (len(by_arm) - 1) / 2), arm if row == 0 else None
+                style = {"fmt": markers[k], "ms": 5, "capsize": 3, "color": colours[k], "lw": 1.6}
+                ax.errorbar(mean, y, xerr=[[mean - low], [high - mean]], label=label, **style)
+        ax.axvline(0, color=COLOURS["ink"], lw=1)
+        ax.set(title=task, xlabel=units[task], yticks=range(len(settings)), yticklabels=settings)
+        ax.set_ylim(len(settings) - 0.5, -0.5)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    handles = np.atleast_1d(axes)[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="lower center", ncols=len(handles[1]))
+    return figure
+
+
 def gain_against_count(classes: pd.DataFrame, unit: str) -> Figure:
     """The paper's figure 6: each class's gain with its 95 % interval, against how many labels it has.
 

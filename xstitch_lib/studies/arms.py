@@ -103,11 +103,11 @@ def cross_stitch(bench: Bench, arm: Arm) -> Trained:
 def self_stitch(bench: Bench, arm: Arm) -> Trained:
     """For each task two towers of it, stitched: as many weights behind an answer as in cross-stitch, no other task.
 
-    Both towers learn; the first one answers. They start from the same weights, as the two tasks' towers do, and
+    Both towers learn; the first one answers. They start from the same weights where the two tasks' towers do, and
     differ in the order of the data in the first phase.
     """
     towers, first = bench.one_task()
-    twins, others = bench.one_task(order="b")
+    twins, others = bench.one_task(weights="a" if bench.world.one_start else "b", order="b")
     nets, histories = {}, {"": {0: first}, "twin": {0: others}}
     for name, task in bench.world.tasks.items():
         nets[name] = _stitched(bench, arm, {name: towers[name], f"{name} twin": twins[name]})

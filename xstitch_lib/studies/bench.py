@@ -21,9 +21,11 @@ from xstitch_lib.training import fit
 
 PARTS = ("data", "networks", "tasks", "studies")
 # what reads results, or only starts runs
-AFTER_TRAINING = ("alphas", "claims", "cli", "explorer", "notebook", "paper", "provenance", "record", "statistics",
-                  "queue", "verify", "segmentation_normals", "study", "cell")  # fmt: skip
-SNAPSHOTS = 11  # of alphas and validation metrics in the second phase
+AFTER_TRAINING = {
+    *("alphas", "claims", "cli", "notebook", "paper", "provenance", "record", "statistics"),
+    *[f"studies/{name}" for name in ("cell", "fashion_mnist", "queue", "segmentation_normals", "study", "verify")],
+}
+SCHEDULES = {"cosine": cosine, "constant": constant}
 
 
 class Apart(nn.Module):
@@ -55,12 +57,12 @@ class Bench:
         self.precision = scale.precision if has_bf16() else "no"
 
     def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
-        """A tower for each task; all but their heads start from one random initialisation, called ``weights``."""
+        """A tower for each task, of the random initialisation called ``weights``; see `World.one_start`."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(number(f"{self.seed} weights {weights}"))
             towers = {task: self.world.tower(task) for task in self.world.tasks}
         first, *others = towers.values()
-        for tower in others:
+        for tower in others if self.world.one_start else []:
             own = tower.state_dict()
             shared = {name: x for name, x in first.state_dict().items() if x.shape == own[name].shape}
             tower.load_state_dict(shared, strict=False)
@@ -88,6 +90,8 @@ class Bench:
     ) -> History:
         """Train ``net`` for one phase of the scale's budget; the run called ``name`` goes on where it was left."""
         scale, world = self.scale, self.world
+        if not scale.steps[phase]:
+            return History(list(tasks))
         return fit(
             net,
             tasks,
@@ -100,17 +104,17 @@ class Bench:
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,
-            schedule=cosine if phase else constant,
+            schedule=SCHEDULES[scale.schedule] if phase else constant,
             augment=world.augment,
-            validation=world.validation if phase else None,
+            validation=world.watched(tasks) if phase else None,
             precision=self.precision,
             channels_last=scale.channels_last,
-            snapshots=SNAPSHOTS if phase else 0,
+            snapshots=scale.snapshots if phase else 0,
         )
 
     def _file(self, name: str, phase: int) -> str:
         """One file a run; the digest is of all that the runs before it and itself depend on."""
-        later = {"test", "table", "unit_lr_scale"} | ({"validation"} if phase == 0 else set())
+        later = {"test", "table", "unit_lr_scale"} | ({"validation", "schedule", "snapshots"} if phase == 0 else set())
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
         digest = hashlib.sha256(f"{scale} {self.precision} {training_code()} {name}".encode()).hexdigest()[:12]
@@ -122,7 +126,8 @@ def training_code() -> str:
     """A digest of all code that a run depends on, so that no run goes on from one of other code."""
     library = Path(__file__).parents[1]
     files = [*library.glob("[!_]*.py"), *[p for part in PARTS for p in (library / part).rglob("*.py")]]
-    content = [path.read_bytes() for path in sorted(files) if path.stem not in AFTER_TRAINING]
+    names = {path: path.relative_to(library).with_suffix("").as_posix() for path in sorted(files)}
+    content = [path.read_bytes() for path, name in names.items() if name not in AFTER_TRAINING]
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from xstitch_lib.evaluation import count
 from xstitch_lib.files import replacing
 from xstitch_lib.history import History
 from xstitch_lib.networks import correlation, sharing
@@ -43,19 +42,23 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
         step = " ".join(str(error).split()[:3])
         return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started)}
     world = bench.world
-    metrics = count(trained.net, world.tasks, world.table)
+    results, per_class = world.results(trained.net, trained.histories)
     return cell | {
-        "results": {task: _short(metric.compute()) for task, metric in metrics.items()},
-        "per_class": {task: {n: _short(row) for n, row in m.per_class().items()} for task, m in metrics.items()},
+        "results": {task: _short(row) for task, row in results.items()},
+        "per_class": {task: {name: _short(row) for name, row in rows.items()} for task, rows in per_class.items()},
         "curves": {
             part: {str(phase): _curves(history) for phase, history in phases.items()}
             for part, phases in trained.histories.items()
         },
         "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
-        "sharing": _sharing(world.validation[:]["image"], trained.net) if arm.method == "cross-stitch" else {},
+        "sharing": _sharing(world.validation[:]["image"], trained.net) if _shares(arm) else {},
         "data": {name: fingerprint(getattr(world, name)) for name in ("train", "validation", "table")},
         "provenance": origin | {"precision": bench.precision} | _seconds(started),
     }
+
+
+def _shares(arm: Arm) -> bool:
+    return arm.method == "cross-stitch" and arm.per != "dense"
 
 
 def _sharing(images: Tensor, net: nn.Module) -> dict[str, dict[str, list[list[float | None]]]]:

@@ -3,41 +3,36 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scale:
-    """Data, network and budget of a study; the defaults are the small scale of the paper's first pair of tasks.
+    """What the scales of all worlds have; each world adds its own (`RoomsScale`, `FashionScale`).
 
     Attributes:
         world: which data, tasks and towers, a key of `WORLDS`.
         train, validation, test: pictures; None, all there are. The validation ones draw the curves.
         table: the split that the table is measured on: "test", or "validation" while choices are made.
-        stream: seed of the generated pictures.
-        size: (height, width) of the pictures.
-        labelled: share of the training pictures that keep their labels for the world's first task.
-        stride: of the towers' scores; width: channels of conv1.
-        loss_stride: the training loss looks at every n-th pixel in each direction; metrics look at all.
-        steps, lr: of the first phase (one-task training, a constant rate) and of the second (what the arm makes of it;
-            the rate falls to 0 along half a cosine).
+        width: channels of conv1.
+        steps, lr: of the first phase (one-task training, a constant rate; none with 0 steps) and of the second (what
+            the arm makes of it).
+        schedule: of the second phase: "cosine", the rate falls to 0 along half a cosine, or "constant".
+        snapshots: how often alphas and validation metrics are looked at in the second phase, step 0 included.
         unit_lr_scale: the units' learning rate is this times ``lr``.
         precision: of the forward pass, as in `fit`; "bf16" only where the machine has it.
     """
 
-    world: str = "rooms"
-    train: int | None = 600
-    validation: int | None = 100
-    test: int | None = 1000
+    world: str
+    train: int | None = None
+    validation: int | None = None
+    test: int | None = None
     table: str = "test"
-    stream: int = 0
-    size: tuple[int, int] = (48, 64)
-    labelled: float = 1.0
-    stride: int = 8
-    width: int = 16
-    loss_stride: int = 2
-    steps: tuple[int, int] = (2000, 1000)
-    lr: tuple[float, float] = (0.05, 0.02)
-    unit_lr_scale: float = 10.0
-    batch_size: int = 16
-    optimizer: str = "sgd"
-    weight_decay: float = 5e-4
+    width: int
+    steps: tuple[int, int]
+    lr: tuple[float, float]
+    schedule: str = "cosine"
+    snapshots: int = 11
+    unit_lr_scale: float
+    batch_size: int
+    optimizer: str
+    weight_decay: float
     precision: str = "bf16"
     channels_last: bool = True

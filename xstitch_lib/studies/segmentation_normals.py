@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from xstitch_lib.networks.towers import CONVS
 from xstitch_lib.studies.arms import Arm
-from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.study import Study
+from xstitch_lib.studies.worlds import RoomsScale
 
 SCALES = {
-    "live": Scale(stream=1, train=200, validation=50, test=200, steps=(300, 200), precision="no"),
-    "small": Scale(stream=1, train=600, validation=100, test=1000, steps=(2000, 1000)),
+    "live": RoomsScale(stream=1, train=200, validation=50, test=200, steps=(300, 200), precision="no"),
+    "small": RoomsScale(stream=1, train=600, validation=100, test=1000, steps=(2000, 1000)),
 }
 SPLITS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 BEST_SPLIT = "split-conv2"  # by `choices`: nearest to one-task in mIU and mean angle, averaged over both

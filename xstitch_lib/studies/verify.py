@@ -13,13 +13,13 @@ from xstitch_lib.studies import cell
 from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.scale import Scale
+from xstitch_lib.studies.worlds import recorded_scale
 
 
 def recorded_settings(record: Record, arm: str) -> tuple[Arm, Scale]:
     """The arm and the scale as they were when they were recorded."""
-    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in record.content["settings"].items()}
     own = {name: tuple(v) if isinstance(v, list) else v for name, v in record.content["arms"][arm].items()}
-    return Arm(**own), Scale(**settings)
+    return Arm(**own), recorded_scale(record.content["settings"])
 
 
 def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Iterator[str]:

@@ -2,6 +2,7 @@ import torch
 from torch import nn
 
 from xstitch_lib.networks import cost
+from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.towers import fashion_cnn
 
 
@@ -43,3 +44,17 @@ def test_batch_norm_and_dropout_can_be_left_out():
     assert not any([isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d) for m in tower.modules()])
     x = torch.randn(2, 1, 28, 28)
     assert torch.equal(tower(x), tower.eval()(x))
+
+
+def test_layers_inside_start_as_nothing_and_match_the_dense_units_weights():
+    torch.manual_seed(0)
+    plain = fashion_cnn(10)
+    torch.manual_seed(0)
+    inside = fashion_cnn(10, linear=2)
+    assert all(torch.equal(p, inside.get_parameter(name)) for name, p in plain.named_parameters())
+    x = torch.randn(4, 1, 28, 28)
+    assert torch.allclose(plain.eval()(x), inside.eval()(x), atol=1e-6)
+    added = sum(p.numel() for p in inside.parameters()) - sum(p.numel() for p in plain.parameters())
+    assert 2 * added == DenseUnit([1024, 1024]).alpha.numel()
+    names = [name for name, _ in inside.named_children()]
+    assert names[-4:] == ["lin1", "lin2", "drop3", "score"]

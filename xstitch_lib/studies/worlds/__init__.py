@@ -1,0 +1,34 @@
+"""The worlds: what a study can be about. Each is a kind of `Scale` and a function that makes a `World` of one."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from xstitch_lib.studies.scale import Scale
+from xstitch_lib.studies.worlds.fashion import FashionScale, fashion
+from xstitch_lib.studies.worlds.rooms import RoomsScale, rooms
+from xstitch_lib.studies.worlds.world import World
+
+WORLDS = {"rooms": (RoomsScale, rooms), "fashion": (FashionScale, fashion)}
+
+
+@lru_cache(maxsize=4)
+def load(scale: Scale) -> World:
+    """The world of a scale, kept in memory for the next cell."""
+    _, make = WORLDS[scale.world]
+    return make(scale)
+
+
+def recorded_scale(settings: Mapping[str, Any]) -> Scale:
+    """The scale that was written into a record.
+
+    Raises:
+        ValueError: for a world that does not exist.
+    """
+    if settings["world"] not in WORLDS:
+        raise ValueError(f"no world {settings['world']!r}: choose one of {', '.join(WORLDS)}")
+    kind, _ = WORLDS[settings["world"]]
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
+
+
+__all__ = ["WORLDS", "FashionScale", "RoomsScale", "World", "load", "recorded_scale"]

@@ -1,0 +1,49 @@
+"""What a study is about: its data, its tasks and the towers for them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from xstitch_lib.data import TensorData
+from xstitch_lib.evaluation import count
+from xstitch_lib.history import History
+from xstitch_lib.tasks import Task
+
+Metrics = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class World:
+    """See `load`.
+
+    Attributes:
+        train, validation, table: samples to train on, to draw curves from, and to measure the table on.
+        tasks: name → task.
+        tower: task name → a fresh tower, its weights from torch's global generator.
+        augment: a function of a batch; None, pictures stay as they are.
+        one_start: whether all towers of a seed start from one random initialisation, but for their heads.
+    """
+
+    train: TensorData
+    validation: TensorData
+    table: TensorData
+    tasks: Mapping[str, Task]
+    tower: Callable[[str], nn.Sequential]
+    augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None
+    one_start: ClassVar[bool] = True
+
+    def label_counts(self) -> dict[str, dict[str, int]]:
+        """Task → class → training labels, for the tasks whose metric is told class by class."""
+        counted = {name: task for name, task in self.tasks.items() if hasattr(task, "label_counts")}
+        return {name: task.label_counts(self.train.tensors) for name, task in counted.items()}
+
+    def watched(self, tasks: Mapping[str, Task]) -> TensorData | Callable[[nn.Module], Metrics]:
+        """What `fit` looks at along the second phase of a run that trains ``tasks``."""
+        return self.validation
+
+    def results(self, net: nn.Module, histories: Mapping[str, Mapping[int, History]]) -> tuple[Metrics, dict[str, Any]]:
+        """The row of the table, task → metric → value, and task → class → metric → value."""
+        metrics = count(net, self.tasks, self.table)
+        return {task: m.compute() for task, m in metrics.items()}, {task: m.per_class() for task, m in metrics.items()}
