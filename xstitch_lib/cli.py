@@ -27,18 +27,20 @@ def list_studies(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> None:
     studies = [STUDIES[name] for name in options.studies]
+    wanted = {}
     for study in studies:
-        study.scale(options.scale)
-        if options.to == record.FOLDER and options.seeds and options.seeds != list(study.seeds):
+        own = list(study.scale(options.scale).seeds)
+        wanted[study.name] = options.seeds or own
+        if options.to == record.FOLDER and wanted[study.name] != own:
             raise ValueError(
-                f"records of {study.name} have the seeds {list(study.seeds)}, fixed beforehand; got {options.seeds}: "
+                f"records of {study.name} have the seeds {own}, fixed beforehand; got {options.seeds}: "
                 "leave --seeds out, or give --to another folder"
             )
-    for seeds in {tuple(options.seeds or study.seeds) for study in studies}:
-        some = [study for study in studies if tuple(options.seeds or study.seeds) == seeds]
+    for seeds in {tuple(seeds) for seeds in wanted.values()}:
+        some = [study for study in studies if tuple(wanted[study.name]) == seeds]
         finish(some, options.scale, seeds, options.folder, options.jobs or default_jobs())
     for study in studies:
-        found = study.record(options.scale, options.seeds or study.seeds, options.folder)
+        found = study.record(options.scale, wanted[study.name], options.folder)
         print(f"recorded in {record.save(found, options.to)}")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-LOWER_IS_BETTER = {"mean", "median"}  # angles; all other metrics grow with quality
+# angles; all other metrics grow with quality
+LOWER_IS_BETTER = {"mean", "median", "manhattan mean", "manhattan median"}
 
 
 class Difference(NamedTuple):

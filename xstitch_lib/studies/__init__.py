@@ -2,7 +2,6 @@
 
 from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.fashion_mnist import (
-    fashion_30_epochs,
     fashion_all_dense,
     fashion_mnist,
     fashion_variants,
@@ -25,13 +24,13 @@ from xstitch_lib.studies.segmentation_normals import (
     table5,
 )
 from xstitch_lib.studies.study import Study
-from xstitch_lib.studies.worlds import FashionScale, RoomsScale
+from xstitch_lib.studies.worlds import FashionScale, NYUScale, RoomsScale
 
 _ALL = [
     *(choices, fig2, table1, table2, table3, table5, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
-    *(fashion_mnist, fashion_variants, fashion_30_epochs, fashion_all_dense, relatedness),
+    *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
 ]
 STUDIES = {study.name: study for study in _ALL}
 
-__all__ = ["STUDIES", "Arm", "FashionScale", "RoomsScale", "Scale", "Study", *STUDIES]
+__all__ = ["STUDIES", "Arm", "FashionScale", "NYUScale", "RoomsScale", "Scale", "Study", *STUDIES]

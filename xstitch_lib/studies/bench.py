@@ -114,7 +114,8 @@ class Bench:
 
     def _file(self, name: str, phase: int) -> str:
         """One file a run; the digest is of all that the runs before it and itself depend on."""
-        later = {"test", "table", "unit_lr_scale"} | ({"validation", "schedule", "snapshots"} if phase == 0 else set())
+        later = {"test", "table", "unit_lr_scale", "seeds", "arms"}
+        later |= set() if phase else {"validation", "schedule", "snapshots"}
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
         digest = hashlib.sha256(f"{scale} {self.precision} {training_code()} {name}".encode()).hexdigest()[:12]

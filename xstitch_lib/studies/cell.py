@@ -75,7 +75,8 @@ def _sharing(images: Tensor, net: nn.Module) -> dict[str, dict[str, list[list[fl
 
 def made_with(arm: Arm, scale: Scale) -> str:
     """A digest of all that a cell depends on besides its seed."""
-    settings = {**asdict(arm), "name": ""}, asdict(replace(scale, **arm.changes))
+    own = {**arm.changes, "seeds": (), "arms": None}  # what else is run changes no cell
+    settings = {**asdict(arm), "name": ""}, asdict(replace(scale, **own))
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -2,7 +2,7 @@
 
 Its settings, but for what it leaves open (the optimizer, here Adam; where dropout stands) and 5,000 training pictures,
 which choose the epoch. Scales: "live" is what a chapter runs, on the embedded slice; "small" the embedded slice with
-narrow towers; "medium" all pictures for 10 epochs, "full" for the 30 of the re-implementation.
+narrow towers; "medium" all pictures for 10 epochs, "full" for the 30 of the re-implementation, with two seeds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ SMALL = FashionScale(width=8, **_epochs(15, EMBEDDED))
 SCALES = {
     "live": LIVE,
     "medium": FashionScale(full=True, **_epochs(10, ALL)),
-    "full": FashionScale(full=True, **_epochs(30, ALL)),
+    "full": FashionScale(full=True, seeds=(0, 1), arms=("none", "per channel", "dense at fc3"), **_epochs(30, ALL)),
 }
 
 
@@ -73,16 +73,7 @@ fashion_variants = Study(
         Arm("one linear inside", "one-task", changes={"linear": 1}),
         Arm("none, float32", "one-task", changes={"precision": "no"}),
     ],
-    SCALES,
-    seeds=range(2),
-    metrics=OVERALL,
-)
-fashion_30_epochs = Study(
-    "fashion_30_epochs",
-    "What do the re-implementation's 30 epochs change?",
-    [NONE, PER_CHANNEL, DENSE],
-    {"medium": SCALES["full"]},
-    seeds=range(2),
+    {"live": LIVE, "medium": replace(SCALES["medium"], seeds=(0, 1))},
     metrics=OVERALL,
 )
 fashion_all_dense = Study(
@@ -90,7 +81,7 @@ fashion_all_dense = Study(
     "What does the re-implementation's own net do, dense after all three layers?",
     [NONE, _dense("dense at fc3"), _dense("dense at pool2, fc3", after=("pool2", "fc3")),
      _dense("dense at all three", after=POINTS)],
-    SCALES,
+    {"live": LIVE, "full": replace(SCALES["full"], seeds=tuple(range(8)), arms=None)},
     metrics=OVERALL,
 )  # fmt: skip
 

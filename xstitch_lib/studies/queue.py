@@ -35,7 +35,7 @@ def finish(studies: Sequence["Study"], scale: str, seeds: Sequence[int], folder:
     remains are on the terminal; what the processes print is in ``folder/log-….txt``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [study.path(arm.name, scale, seed, folder) for study in studies for arm in study.arms for seed in seeds]
+    wanted = [study.path(arm, scale, seed, folder) for study in studies for arm in study.names(scale) for seed in seeds]
     os.environ.update({name: os.environ.get(name, value) for name, value in KEEP_MEMORY.items()})
     context = multiprocessing.get_context("spawn")  # a forked torch can hang
     threads = max(1, cores() // jobs)
@@ -62,5 +62,5 @@ def _start(threads: int, folder: Path, command: Sequence[str]) -> None:
 
 def _finish_seed(studies: Sequence["Study"], scale: str, seed: int, folder: Path) -> None:
     for study in studies:
-        for arm in study.arms:
-            study.cell(arm.name, scale, seed, folder)
+        for arm in study.names(scale):
+            study.cell(arm, scale, seed, folder)

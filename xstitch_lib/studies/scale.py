@@ -9,6 +9,8 @@ class Scale:
 
     Attributes:
         world: which data, tasks and towers, a key of `WORLDS`.
+        seeds: those of a record, fixed before the run.
+        arms: names of the study's arms that are run at this scale; None, all.
         train, validation, test: pictures; None, all there are. The validation ones draw the curves.
         table: the split that the table is measured on: "test", or "validation" while choices are made.
         width: channels of conv1.
@@ -21,6 +23,8 @@ class Scale:
     """
 
     world: str
+    seeds: tuple[int, ...] = tuple(range(8))
+    arms: tuple[str, ...] | None = None
     train: int | None = None
     validation: int | None = None
     test: int | None = None

@@ -25,7 +25,6 @@ class Study:
         question: what it answers, one sentence.
         arms: its rows.
         scales: name → `Scale`.
-        seeds: those of its records, fixed before the run.
         primary: pairs of arms whose differences were named before the run; all others are exploratory.
         metrics: task → the metric that these are measured in.
     """
@@ -35,7 +34,6 @@ class Study:
     arms: Sequence[Arm]
     scales: Mapping[str, Scale]
     primary: Sequence[tuple[str, str]] = ()
-    seeds: Sequence[int] = range(8)
     metrics: Mapping[str, str] = field(default_factory=lambda: {"seg": "mIU", "normals": "mean"})
 
     def run(
@@ -64,7 +62,7 @@ class Study:
             cells = [
                 self.cell(name, scale, seed, folder or temporary)
                 for seed in seeds
-                for name in (arms or [arm.name for arm in self.arms])
+                for name in (arms or self.names(scale))
             ]
         return tidy(self.name, cells)
 
@@ -88,12 +86,16 @@ class Study:
             "scale": scale,
             "question": self.question,
             "settings": asdict(self.scale(scale)),
-            "arms": {arm.name: asdict(arm) for arm in self.arms},
-            "primary": [list(pair) for pair in self.primary],
+            "arms": {name: asdict(self.arm(name)) for name in self.names(scale)},
+            "primary": [list(pair) for pair in self.primary if {*pair} <= {*self.names(scale)}],
             "metrics": dict(self.metrics),
             "labels": load(self.scale(scale)).label_counts(),
-            "cells": [self.cell(arm.name, scale, seed, folder) for arm in self.arms for seed in seeds],
+            "cells": [self.cell(name, scale, seed, folder) for name in self.names(scale) for seed in seeds],
         }
+
+    def names(self, scale: str) -> list[str]:
+        """The arms that are run at a scale."""
+        return list(self.scale(scale).arms or [arm.name for arm in self.arms])
 
     def path(self, arm: str, scale: str, seed: int, folder: str | Path) -> Path:
         """Where a finished cell is kept."""

@@ -5,7 +5,8 @@ A layer's name includes its ReLU: a unit after "conv1" mixes what comes out of i
 convolutional and fully connected layer; both are for the two AlexNets.
 """
 
-from xstitch_lib.networks.towers.alexnet import CONVS, POOLS, alexnet_fcn, load_features, small_alexnet_fcn
+from xstitch_lib.networks.towers.alexnet import CONVS, POOLS, alexnet_fcn, small_alexnet_fcn
 from xstitch_lib.networks.towers.fashion import fashion_cnn
+from xstitch_lib.networks.towers.imagenet import imagenet_features, load_features
 
-__all__ = ["CONVS", "POOLS", "alexnet_fcn", "fashion_cnn", "load_features", "small_alexnet_fcn"]
+__all__ = ["CONVS", "POOLS", "alexnet_fcn", "fashion_cnn", "imagenet_features", "load_features", "small_alexnet_fcn"]

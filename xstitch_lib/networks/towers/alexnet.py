@@ -1,7 +1,7 @@
 """AlexNet as a fully convolutional network, for a score at every place: in full, and small enough for two cores."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 POOLS = ("pool1", "pool2", "pool5", "fc6", "fc7")
 CONVS = ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of torchvision's weights, RGB in [0, 1]
-FEATURES = {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10}  # places in torchvision's alexnet().features
 
 
 def small_alexnet_fcn(outputs: int, stride: int = 8, width: int = 16) -> nn.Sequential:
@@ -129,39 +128,6 @@ def alexnet_fcn(outputs: int, fc: int = 4096, dropout: float = 0.5) -> nn.Sequen
         )
     )
     return _started(tower)
-
-
-def load_features(tower: nn.Sequential, features: Mapping[str, Tensor]) -> None:
-    """Copy ImageNet's weights into the five convolutions of an `alexnet_fcn`.
-
-    Args:
-        tower: changed in place; fc6 to fc8 stay as they are.
-        features: "0.weight", "0.bias", … "10.bias", the ``state_dict`` of ``torchvision.models.alexnet().features``.
-
-    Raises:
-        ValueError: for a key that is missing or too many, or a shape that is not the tower's; nothing is copied then.
-
-    >>> from torchvision.models import alexnet
-    >>> tower = alexnet_fcn(40, fc=64)
-    >>> load_features(tower, alexnet().features.state_dict())  # with weights="DEFAULT", those trained on ImageNet
-    """
-    own = dict(tower.named_parameters())
-    names = {f"{i}.{kind}": f"{layer}.0.{kind}" for layer, i in FEATURES.items() for kind in ("weight", "bias")}
-    if wrong := sorted(names.keys() ^ features.keys()):
-        raise ValueError(
-            f"features must have exactly the keys {', '.join(names)}; these are missing or too many: "
-            f"{', '.join(wrong[:4])}; give it the state_dict of torchvision's alexnet().features"
-        )
-    for key, name in names.items():
-        expected = tuple(own[name].shape) if name in own else "nothing"
-        if tuple(features[key].shape) != expected:
-            found = tuple(features[key].shape)
-            raise ValueError(
-                f"features {key!r} is {found}, the tower's {name!r} {expected}: load them into alexnet_fcn"
-            )
-    with torch.no_grad():
-        for key, name in names.items():
-            own[name].copy_(features[key])
 
 
 class _PictureConv(nn.Conv2d):

@@ -6,10 +6,11 @@ from typing import Any
 
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.fashion import FashionScale, fashion
+from xstitch_lib.studies.worlds.nyuv2 import NYUScale, nyuv2
 from xstitch_lib.studies.worlds.rooms import RoomsScale, rooms
 from xstitch_lib.studies.worlds.world import World
 
-WORLDS = {"rooms": (RoomsScale, rooms), "fashion": (FashionScale, fashion)}
+WORLDS = {"rooms": (RoomsScale, rooms), "fashion": (FashionScale, fashion), "nyuv2": (NYUScale, nyuv2)}
 
 
 @lru_cache(maxsize=4)
@@ -31,4 +32,4 @@ def recorded_scale(settings: Mapping[str, Any]) -> Scale:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
 
 
-__all__ = ["WORLDS", "FashionScale", "RoomsScale", "World", "load", "recorded_scale"]
+__all__ = ["WORLDS", "FashionScale", "NYUScale", "RoomsScale", "World", "load", "recorded_scale"]

@@ -1,0 +1,121 @@
+"""NYU-v2, segmentation and surface normals: the paper's own data, on AlexNet as FCN-32s."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xstitch_lib.augment import colour, compose, mirror, scale_crop
+from xstitch_lib.data import IGNORE, NYUv2, TensorData
+from xstitch_lib.evaluation import count, evaluate
+from xstitch_lib.history import History
+from xstitch_lib.networks import towers
+from xstitch_lib.networks.towers.alexnet import IMAGENET_MEAN
+from xstitch_lib.studies.scale import Scale
+from xstitch_lib.studies.worlds.world import Metrics, World
+from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals, Task
+from xstitch_lib.tasks.manhattan import manhattan
+
+BORDER = 8  # rows at the top and the bottom, from 240 to 256: FCN-32s wants sides that are multiples of 32
+AT_ONCE = 8  # frames in an evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class NYUScale(Scale):
+    """The defaults are what two CPU cores can run in hours: narrow fc layers, about 20 epochs a tower.
+
+    Attributes:
+        width: channels of fc6 and fc7, which start at random; conv1 to conv5 start from ImageNet.
+        loss_stride: the training loss looks at every n-th pixel in each direction; metrics look at all.
+    """
+
+    world: str = "nyuv2"
+    width: int = 512
+    loss_stride: int = 4
+    steps: tuple[int, int] = (1200, 600)
+    lr: tuple[float, float] = (0.01, 0.004)
+    unit_lr_scale: float = 10.0
+    batch_size: int = 8
+    optimizer: str = "sgd"
+    weight_decay: float = 5e-4
+
+
+@dataclass(frozen=True)
+class NYUWorld(World):
+    """Frames are large: they are evaluated a few at a time. Normals are measured once more after post-processing."""
+
+    def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
+        known = {name: task for name, task in self.tasks.items() if name in tasks}
+
+        def few_at_a_time(net: nn.Module) -> Metrics:
+            return evaluate(net, known, self.validation, AT_ONCE)
+
+        return few_at_a_time
+
+    def results(self, net: nn.Module, histories: Mapping[str, Mapping[int, History]]) -> tuple[Metrics, dict[str, Any]]:
+        normals = self.tasks["normals"]
+        turned = _Manhattan(normals.target, normals.codebook, normals.loss_stride)
+        metrics = count(_Twice(net), {**self.tasks, "turned": turned}, self.table, AT_ONCE)
+        found = {task: metric.compute() for task, metric in metrics.items()}
+        found["normals"] |= {f"manhattan {name}": value for name, value in found.pop("turned").items()}
+        return found, {task: metrics[task].per_class() for task in self.tasks}
+
+
+def nyuv2(scale: NYUScale) -> NYUWorld:
+    """The official test frames, and the official training frames without those held out for validation."""
+    train = _bordered(_first(NYUv2(split="train"), scale.train))
+    tasks = {
+        "seg": SemanticSegmentation("seg", len(NYUv2.classes), NYUv2.classes, scale.loss_stride),
+        "normals": SurfaceNormals.from_data(train, loss_stride=scale.loss_stride),
+    }
+    features = towers.imagenet_features()
+
+    def tower(task: str) -> nn.Sequential:
+        made = towers.alexnet_fcn(tasks[task].outputs, scale.width)
+        towers.load_features(made, features)
+        return made
+
+    return NYUWorld(
+        train=train,
+        validation=_bordered(_first(NYUv2(split="validation"), scale.validation)),
+        table=_bordered(_first(NYUv2(split=scale.table), scale.test)),
+        tasks=tasks,
+        tower=tower,
+        augment=compose(mirror, scale_crop, colour),
+    )
+
+
+class _Manhattan(SurfaceNormals):
+    """Normals whose prediction is turned to the room's three directions."""
+
+    def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return manhattan(super().predict(output, size))
+
+
+class _Twice(nn.Module):
+    """What the network says of normals, under a second name."""
+
+    def __init__(self, net: nn.Module):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        outputs = self.net(x)
+        return {**outputs, "turned": outputs["normals"]}
+
+
+def _first(data: NYUv2, frames: int | None) -> NYUv2:
+    return data.with_tensors({name: x[:frames] for name, x in data.tensors.items()})
+
+
+def _bordered(data: TensorData) -> TensorData:
+    """Rows of ImageNet's mean colour, without labels, above and below."""
+    mean = (torch.tensor(IMAGENET_MEAN) * 255).round().byte().view(3, 1, 1)
+    tensors = {name: F.pad(x, (0, 0, BORDER, BORDER)) for name, x in data.tensors.items()}  # unknown normals are 0
+    for rows in (slice(BORDER), slice(-BORDER, None)):
+        tensors["image"][..., rows, :] = mean
+        tensors["seg"][..., rows, :] = IGNORE
+    return data.with_tensors(tensors)
