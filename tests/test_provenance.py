@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from xstitch_lib import provenance
-from xstitch_lib.data import TensorData
 
 
 def test_data_that_differ_in_anything_have_another_fingerprint():
@@ -15,9 +14,9 @@ def test_data_that_differ_in_anything_have_another_fingerprint():
         {"picture": data["image"], "label": data["label"]},
         {**data, "image": torch.zeros(4, 1, 2)},
     ]
-    prints = {provenance.fingerprint(TensorData(tensors)) for tensors in [data, *changed]}
+    prints = {provenance.fingerprint(tensors) for tensors in [data, *changed]}
     assert len(prints) == 5
-    assert provenance.fingerprint(TensorData(dict(reversed(data.items())))) in prints
+    assert provenance.fingerprint(dict(reversed(data.items()))) in prints
 
 
 @pytest.fixture

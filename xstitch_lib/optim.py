@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
-from xstitch_lib.networks.dense import DenseUnit
+from xstitch_lib.networks.dense import DenseLayer, DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
 
 Schedule = Callable[[float], float]
@@ -52,10 +52,10 @@ def parameter_groups(
 
 
 def find_units(net: nn.Module) -> dict[str, nn.Module]:
-    """Every unit in a network, by layer where the network has it in its ``units``, else by module name."""
+    """Every unit, and every control of one, by layer where the network has it in its ``units``, else by module name."""
     units = getattr(net, "units", None)
     layers = {unit: layer for layer, unit in units.items()} if isinstance(units, nn.ModuleDict) else {}
-    found = {name: m for name, m in net.named_modules() if isinstance(m, CrossStitchUnit | DenseUnit)}
+    found = {name: m for name, m in net.named_modules() if isinstance(m, CrossStitchUnit | DenseUnit | DenseLayer)}
     return {layers.get(unit, name): unit for name, unit in found.items()}
 
 

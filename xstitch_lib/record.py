@@ -76,11 +76,11 @@ class Record:
     @cached_property
     def sharing(self) -> pd.DataFrame:
         """Tidy: arm, seed, layer, task, source, share, correlation; see `xstitch_lib.sharing`. Of stitched arms."""
-        tasks = list(self.content["metrics"])
         rows = [
             (cell["arm"], cell["seed"], layer, task, source, found["share"][i][j], found["correlation"][i][j])
             for cell in self.content["cells"]
             for layer, found in cell.get("sharing", {}).items()
+            for tasks in [[task for task in cell["results"] if task != "both"]]
             for i, task in enumerate(tasks)
             for j, source in enumerate(tasks)
         ]

@@ -119,3 +119,12 @@ def test_another_rate_of_the_second_phase_shares_the_towers(fresh_bench):
     train(other, "cross-stitch")
     assert len(list(fresh_bench.folder.glob("*towers*"))) == 1
     assert len(list(fresh_bench.folder.glob("*cross-stitch*"))) == 2
+
+
+def test_a_run_that_is_watched_on_other_pictures_is_not_taken_for_this_one(fresh_bench):
+    """What a world watches along a run may hold the table's pictures."""
+    train(fresh_bench, "cross-stitch")
+    for changes in ({"table": "validation"}, {"test": SCALE.test - 4}):
+        train(Bench(replace(SCALE, **changes), 0, fresh_bench.folder), "cross-stitch")
+    assert len(list(fresh_bench.folder.glob("*towers*"))) == 1
+    assert len(list(fresh_bench.folder.glob("*cross-stitch*"))) == 3

@@ -40,6 +40,17 @@ def test_a_rooms_directions_are_found_from_noisy_normals(yaw, pitch, seed):
     assert degrees(snapped, true).mean() < 1
 
 
+def test_a_large_picture_votes_everywhere():
+    """Each third of the width alone tells one direction."""
+    frame = camera(25, -15)
+    which = torch.arange(320).mul(3).div(320, rounding_mode="floor")
+    true = frame[which].T[None, :, None].expand(1, 3, 256, 320)
+    g = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, 3, 16, 20, generator=g).repeat_interleave(16, 2).repeat_interleave(16, 3)
+    noisy = F.normalize(true + 0.1 * noise, dim=1)
+    assert degrees(manhattan(noisy, within=30), true).mean() < 1.5
+
+
 def test_what_points_elsewhere_stays_as_it_is():
     noisy, _ = room(camera(20, -10), noise=0.02)
     diagonal = F.normalize(camera(20, -10).sum(0), dim=0)

@@ -37,7 +37,7 @@ def align(tower: nn.Sequential, to: nn.Sequential, images: Tensor) -> nn.Sequent
     names = list(ours)
     for name, following in pairwise(names):
         match = channel_correlation(_maps(to, name, images), _maps(tower, name, images))
-        order = torch.as_tensor(linear_sum_assignment(match.nan_to_num().numpy(), maximize=True)[1])
+        order = torch.as_tensor(linear_sum_assignment(match.nan_to_num().cpu().numpy(), maximize=True)[1])
         with torch.no_grad():
             ours[name].weight.copy_(ours[name].weight[order])
             ours[name].bias.copy_(ours[name].bias[order])
@@ -72,6 +72,6 @@ def _maps(tower: nn.Sequential, layer: str, images: Tensor) -> Tensor:
     end = list(dict(tower.named_children())).index(layer) + 1
     training = tower.training
     with torch.no_grad():
-        maps = tower.eval()[:end](images)
+        maps = tower.eval()[:end](images.to(next(tower.parameters()).device))
     tower.train(training)
     return maps

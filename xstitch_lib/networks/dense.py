@@ -56,3 +56,24 @@ class DenseUnit(nn.Module):
 
     def extra_repr(self) -> str:
         return f"sizes={self.sizes}"
+
+
+class DenseLayer(nn.Module):
+    """What a `DenseUnit` adds to one tower, without the other: a control (see `fashion_cnn`).
+
+    Args:
+        size: D, the number of values in one sample's map.
+
+    Attributes:
+        alpha: Parameter (D, D), the identity at the start. It is trained as the alphas of units are.
+
+    Shape:
+        (B, D) → (B, D).
+    """
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.alpha = nn.Parameter(torch.eye(size))  # draws no random numbers: all else starts as without it
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.alpha)

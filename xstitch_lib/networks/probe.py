@@ -6,7 +6,7 @@ from numbers import Integral
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -24,12 +24,12 @@ def untouched(net: nn.Module, training: bool = False) -> Iterator[None]:
 
 
 def batch_for(net: nn.Module, example: Any) -> Any:
-    """``example`` itself, or zeros where it is a shape, on the device and in the dtype of ``net``'s weights.
+    """``example``, or zeros where it is a shape, on the device of ``net``'s weights; zeros in their dtype too.
 
     >>> batch_for(nn.Linear(3, 1).double(), (4, 3)).dtype
     torch.float64
     """
-    if not (isinstance(example, tuple | list) and all([isinstance(size, Integral) for size in example])):
-        return example
     weights = next(net.parameters(), torch.empty(0))
-    return torch.zeros([int(size) for size in example], dtype=weights.dtype, device=weights.device)
+    if isinstance(example, tuple | list) and all([isinstance(size, Integral) for size in example]):
+        return torch.zeros([int(size) for size in example], dtype=weights.dtype, device=weights.device)
+    return example.to(weights.device) if isinstance(example, Tensor) else example

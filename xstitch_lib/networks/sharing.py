@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from xstitch_lib.unit import CrossStitchUnit
 
+AT_ONCE = 256  # images in a forward pass
+
 
 def sharing(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """The share of each mixed map's variance that comes from each task's map, channel by channel.
@@ -54,23 +56,31 @@ def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUn
     units = {name: unit for name, unit in getattr(net, "units", {}).items() if isinstance(unit, CrossStitchUnit)}
     if not units:
         raise ValueError(f"{type(net).__name__} has no cross-stitch units: give a network made by xs.stitch")
-    found: dict[str, tuple[CrossStitchUnit, Tensor]] = {}
+    sums: dict[str, list[Tensor | float]] = {layer: [0.0, 0.0, 0.0] for layer in units}
 
     def look(layer: str, unit: CrossStitchUnit, maps: list[Tensor]) -> None:
         x = torch.stack([m.transpose(0, 1).flatten(1).double() for m in maps])  # T, C, images and places
-        x -= x.mean(2, keepdim=True)
-        found[layer] = unit, (torch.einsum("jcn,kcn->cjk", x, x) / x.shape[2]).float()
+        added = x.shape[2], x.sum(2), torch.einsum("jcn,kcn->cjk", x, x)
+        sums[layer] = [old + new for old, new in zip(sums[layer], added, strict=True)]
 
     hooks = [
         unit.register_forward_pre_hook(lambda unit, args, layer=layer: look(layer, unit, args[0]))
         for layer, unit in units.items()
     ]
-    training = net.training
+    training, device = net.training, next(net.parameters()).device
     try:
         with torch.no_grad():
-            net.eval()(images)
+            net.eval()
+            for some in images.split(AT_ONCE):
+                net(some.to(device))
     finally:
         net.train(training)
         for hook in hooks:
             hook.remove()
-    return found
+    return {layer: (units[layer], _covariance(*sums[layer])) for layer in units}
+
+
+def _covariance(count: float, total: Tensor, products: Tensor) -> Tensor:
+    """(C, T, T) from the number of values, their sums (T, C), and the sums of their products (C, T, T)."""
+    mean = (total / count).T
+    return (products / count - mean[:, :, None] * mean[:, None, :]).float()

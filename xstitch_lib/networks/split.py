@@ -27,7 +27,7 @@ def split(tower_factory: TowerFactory, tasks: Iterable[str], at: str) -> "Split"
     >>> outputs = {"article": 10, "group": 3}
     >>> net = split(lambda task: fashion_cnn(outputs[task], width=8), outputs, at="fc3")
     >>> list(dict(net.trunk.named_children()))
-    ['conv1', 'pool1', 'drop1', 'conv2', 'pool2', 'drop2', 'flatten']
+    ['conv1', 'pool1', 'conv2', 'pool2', 'flatten']
 
     Source: section 3.1 and figure 2.
     """

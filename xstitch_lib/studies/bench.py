@@ -23,7 +23,10 @@ PARTS = ("data", "networks", "tasks", "studies")
 # what reads results, or only starts runs
 AFTER_TRAINING = {
     *("alphas", "claims", "cli", "notebook", "paper", "provenance", "record", "statistics"),
-    *[f"studies/{name}" for name in ("cell", "fashion_mnist", "queue", "segmentation_normals", "study", "verify")],
+    *[
+        f"studies/{name}"
+        for name in ("__init__", "cell", "fashion_mnist", "queue", "segmentation_normals", "study", "verify")
+    ],
 }
 SCHEDULES = {"cosine": cosine, "constant": constant}
 
@@ -114,8 +117,8 @@ class Bench:
 
     def _file(self, name: str, phase: int) -> str:
         """One file a run; the digest is of all that the runs before it and itself depend on."""
-        later = {"test", "table", "unit_lr_scale", "seeds", "arms"}
-        later |= set() if phase else {"validation", "schedule", "snapshots"}
+        later = {"unit_lr_scale", "seeds", "arms"}
+        later |= set() if phase else {"validation", "test", "table", "schedule", "snapshots"}
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
         digest = hashlib.sha256(f"{scale} {self.precision} {training_code()} {name}".encode()).hexdigest()[:12]

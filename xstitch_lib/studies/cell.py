@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from xstitch_lib.files import replacing
 from xstitch_lib.history import History
 from xstitch_lib.networks import correlation, sharing
-from xstitch_lib.provenance import fingerprint, provenance
+from xstitch_lib.provenance import provenance
 from xstitch_lib.record import pack
 from xstitch_lib.studies.arms import METHODS, Arm, Trained
 from xstitch_lib.studies.bench import Bench
@@ -52,7 +52,7 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
         },
         "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
         "sharing": _sharing(world.validation[:]["image"], trained.net) if _shares(arm) else {},
-        "data": {name: fingerprint(getattr(world, name)) for name in ("train", "validation", "table")},
+        "data": world.fingerprints(),
         "provenance": origin | {"precision": bench.precision} | _seconds(started),
     }
 

@@ -13,12 +13,12 @@ from xstitch_lib.studies import cell
 from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.scale import Scale
-from xstitch_lib.studies.worlds import recorded_scale
+from xstitch_lib.studies.worlds import recorded_scale, tuples
 
 
 def recorded_settings(record: Record, arm: str) -> tuple[Arm, Scale]:
     """The arm and the scale as they were when they were recorded."""
-    own = {name: tuple(v) if isinstance(v, list) else v for name, v in record.content["arms"][arm].items()}
+    own = {**tuples(record.content["arms"][arm]), "changes": tuples(record.content["arms"][arm]["changes"])}
     return Arm(**own), recorded_scale(record.content["settings"])
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 VOTE = math.radians(15)  # how far a normal may lie from a direction and still count for it, as a Gaussian's deviation
 YAWS, PITCHES = range(0, 90, 15), range(-45, 46, 15)  # degrees; first guesses, refined afterwards
-VOTERS = 1024  # pixels of a picture that choose its directions
+VOTERS = 1024  # pixels of a picture, about, that choose its directions
 
 
 def manhattan(normals: Tensor, within: float = 20.0, rounds: int = 10) -> Tensor:
@@ -36,9 +36,11 @@ def manhattan(normals: Tensor, within: float = 20.0, rounds: int = 10) -> Tensor
 
 
 def _voters(normals: Tensor) -> Tensor:
-    """(B, N, 3): evenly spaced pixels."""
-    flat = normals.flatten(2)
-    return flat[:, :, :: max(1, flat.shape[2] // VOTERS)].transpose(1, 2)
+    """(B, N, 3): pixels of an even grid."""
+    height, width = normals.shape[2:]
+    step = max(1, round((height * width / VOTERS) ** 0.5))
+    places = slice(step // 2, None, step)
+    return normals[:, :, places, places].flatten(2).transpose(1, 2)
 
 
 def _best_start(voters: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The worlds: what a study can be about. Each is a kind of `Scale` and a function that makes a `World` of one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,9 +14,13 @@ from xstitch_lib.studies.worlds.world import World
 WORLDS = {"rooms": (RoomsScale, rooms), "fashion": (FashionScale, fashion), "nyuv2": (NYUScale, nyuv2)}
 
 
-@lru_cache(maxsize=4)
 def load(scale: Scale) -> World:
     """The world of a scale, kept in memory for the next cell."""
+    return _load(replace(scale, seeds=(), arms=None))
+
+
+@lru_cache(maxsize=4)
+def _load(scale: Scale) -> World:
     _, make = WORLDS[scale.world]
     return make(scale)
 
@@ -29,7 +34,12 @@ def recorded_scale(settings: Mapping[str, Any]) -> Scale:
     if settings["world"] not in WORLDS:
         raise ValueError(f"no world {settings['world']!r}: choose one of {', '.join(WORLDS)}")
     kind, _ = WORLDS[settings["world"]]
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
+    return kind(**tuples(settings))
 
 
-__all__ = ["WORLDS", "FashionScale", "NYUScale", "RoomsScale", "World", "load", "recorded_scale"]
+def tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from JSON, which has lists where Python had tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+
+
+__all__ = ["WORLDS", "FashionScale", "NYUScale", "RoomsScale", "World", "load", "recorded_scale", "tuples"]

@@ -1,7 +1,7 @@
 """NYU-v2, segmentation and surface normals: the paper's own data, on AlexNet as FCN-32s."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from xstitch_lib.evaluation import count, evaluate
 from xstitch_lib.history import History
 from xstitch_lib.networks import towers
 from xstitch_lib.networks.towers.alexnet import IMAGENET_MEAN
+from xstitch_lib.provenance import fingerprint
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals, Task
@@ -45,7 +46,16 @@ class NYUScale(Scale):
 
 @dataclass(frozen=True)
 class NYUWorld(World):
-    """Frames are large: they are evaluated a few at a time. Normals are measured once more after post-processing."""
+    """Frames are large: they are evaluated a few at a time. Normals are measured once more after post-processing.
+
+    Attributes:
+        features: ImageNet's weights, which the convolutions start from.
+    """
+
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def fingerprints(self) -> dict[str, str]:
+        return super().fingerprints() | {"features": fingerprint(self.features)}
 
     def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
         known = {name: task for name, task in self.tasks.items() if name in tasks}
@@ -85,14 +95,16 @@ def nyuv2(scale: NYUScale) -> NYUWorld:
         tasks=tasks,
         tower=tower,
         augment=compose(mirror, scale_crop, colour),
+        features=features,
     )
 
 
 class _Manhattan(SurfaceNormals):
-    """Normals whose prediction is turned to the room's three directions."""
+    """Normals whose prediction is turned to the room's three directions; the border has no say in them."""
 
     def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return manhattan(super().predict(output, size))
+        inside = super().predict(output, size)[:, :, BORDER:-BORDER]
+        return F.pad(manhattan(inside), (0, 0, BORDER, BORDER))
 
 
 class _Twice(nn.Module):

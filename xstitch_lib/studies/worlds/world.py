@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from xstitch_lib.data import TensorData
 from xstitch_lib.evaluation import count
 from xstitch_lib.history import History
+from xstitch_lib.provenance import fingerprint
 from xstitch_lib.tasks import Task
 
 Metrics = Mapping[str, Mapping[str, float]]
@@ -38,6 +39,10 @@ class World:
         """Task → class → training labels, for the tasks whose metric is told class by class."""
         counted = {name: task for name, task in self.tasks.items() if hasattr(task, "label_counts")}
         return {name: task.label_counts(self.train.tensors) for name, task in counted.items()}
+
+    def fingerprints(self) -> dict[str, str]:
+        """What a run depends on besides settings and code → its fingerprint."""
+        return {name: fingerprint(getattr(self, name).tensors) for name in ("train", "validation", "table")}
 
     def watched(self, tasks: Mapping[str, Task]) -> TensorData | Callable[[nn.Module], Metrics]:
         """What `fit` looks at along the second phase of a run that trains ``tasks``."""
