@@ -2,13 +2,16 @@
 
 import copy
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from tiny_study import ARMS, STUDY
+from tiny_study import ARMS, SCALE, STUDY
 
 from xstitch_lib import record
-from xstitch_lib.studies.verify import first_losses, verify
+from xstitch_lib.studies import Arm
+from xstitch_lib.studies.verify import first_losses, recorded_settings, verify
+from xstitch_lib.studies.worlds import load
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,14 @@ def test_a_study_that_was_not_recorded_tells_the_command(tmp_path):
 def test_recorded_cells_run_again_to_equal_results(saved):
     told = list(verify(record.load("tiny", "small", saved), seeds=[1]))
     assert told == ["one-task, seed 1: equal", "cross-stitch, seed 1: equal"]
+
+
+def test_an_arms_own_settings_survive_the_file():
+    arm = Arm("slow", "one-task", after=("pool1",), changes={"lr": (0.01, 0.004)})
+    content = json.loads(json.dumps({"settings": asdict(SCALE), "arms": {"slow": asdict(arm)}}))
+    found, scale = recorded_settings(record.Record(content), "slow")
+    assert found == arm and scale == SCALE
+    load(replace(scale, **found.changes))  # settings are a key: lists would not do
 
 
 def test_verify_tells_what_is_off(content, saved):
