@@ -87,6 +87,24 @@ def gain(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -
     return summary(gains(table, first, second, task, metric))
 
 
+def relative_gain(table: pd.DataFrame, first: str, second: str, metrics: Mapping[str, str]) -> Difference:
+    """How much better one arm is than another, in percent of the other's mean, averaged over tasks.
+
+    Args:
+        metrics: task → metric.
+
+    >>> rows = [("a", 0, 30.0), ("b", 0, 25.0), ("a", 1, 30.0), ("b", 1, 25.0)]
+    >>> table = pd.DataFrame(rows, columns=["arm", "seed", "value"]).assign(task="seg", metric="mIU")
+    >>> relative_gain(table, "a", "b", {"seg": "mIU"}).mean
+    20.0
+    """
+    shares = []
+    for task, metric in metrics.items():
+        level = table[(table.arm == second) & (table.task == task) & (table.metric == metric)].value.mean()
+        shares.append(100 * gains(table, first, second, task, metric) / level)
+    return summary(sum(shares) / len(shares))
+
+
 def class_gains(per_class: pd.DataFrame, first: str, second: str, metric: str = "IU") -> pd.DataFrame:
     """How much better one arm is than another in each class: one row a class, one column a seed.
 
