@@ -25,7 +25,7 @@ def a_record(alpha, arms=("start",), seeds=4, share=None):
             history = {layer: packed(np.stack([np.zeros_like(a), a])) for layer, a in layers.items()}
             sharing = {layer: {"share": share(seed), "correlation": np.eye(2).tolist()} for layer in LAYERS if share}
             cells.append({"arm": arm, "seed": seed, "alphas": {"": {"steps": [0, 9], "layers": history}}})
-            cells[-1]["sharing"] = sharing
+            cells[-1] |= {"sharing": sharing, "results": {"seg": {}, "normals": {}}}
     return Record({"study": "alphas", "scale": "small", "metrics": {"seg": "mIU", "normals": "mean"}, "cells": cells})
 
 
