@@ -30,6 +30,17 @@ def test_it_starts_as_its_towers(factory, shape):
         torch.testing.assert_close(out[task], tower(x), rtol=0, atol=1e-6)
 
 
+def test_what_follows_the_linear_part_of_a_head_stays():
+    towers, x = {task: fashion_cnn(OUTPUTS[task], width=2) for task in OUTPUTS}, torch.rand(8, 1, 28, 28)
+    for tower in towers.values():
+        nn.init.normal_(tower.score[1].bias)
+        tower(x)
+        tower.eval()
+    out = mtl_shared(towers.__getitem__, OUTPUTS).eval()(x)
+    for task, tower in towers.items():
+        torch.testing.assert_close(out[task], tower(x), rtol=0, atol=1e-5)
+
+
 def test_scores_are_s_times_l_times_the_tasks_own_features():
     net, x = mtl_shared(small, OUTPUTS, latent=3), torch.rand(2, 3, 16, 16)
     nn.init.normal_(net.latent.weight)

@@ -48,7 +48,8 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str], latent: int | 
     Source: section 6.1; Abdulnabi et al., "Multi-task CNN model for attribute prediction", 2015, its reference [1].
     """
     towers = make_towers(tower_factory, tasks, "MTL-shared")
-    heads = {task: _head(task, tower) for task, tower in towers.items()}
+    heads, after = zip(*[_head(task, tower) for task, tower in towers.items()], strict=True)
+    heads = dict(zip(towers, heads, strict=True))
     first = next(iter(heads.values()))
     width = first.weight.shape[1]
     if len({(type(head), head.weight.shape[1]) for head in heads.values()}) > 1:
@@ -60,7 +61,9 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str], latent: int | 
     shared = _linear_like(first, width, latent, bias=False)
     with torch.no_grad():
         shared.weight.copy_(torch.eye(latent, width).view_as(shared.weight))
-    return MTLShared(bodies, shared, {task: _narrowed(head, latent) for task, head in heads.items()})
+    narrowed = [_narrowed(head, latent) for head in heads.values()]
+    ends = [nn.Sequential(head, *rest) if rest else head for head, rest in zip(narrowed, after, strict=True)]
+    return MTLShared(bodies, shared, dict(zip(towers, ends, strict=True)))
 
 
 class MTLShared(nn.Module):
@@ -69,7 +72,7 @@ class MTLShared(nn.Module):
     Attributes:
         towers: task → its own layers up to the head, an nn.Sequential.
         latent: L, an nn.Linear or a 1×1 nn.Conv2d without bias.
-        heads: task → S, of the same kind, with the head's bias.
+        heads: task → S, of the same kind, with the head's bias, and what the tower's head does after it.
 
     Shape:
         what a tower takes → ``{task: what its head returns}``.
@@ -83,11 +86,12 @@ class MTLShared(nn.Module):
         return {task: self.heads[task](self.latent(tower(x))) for task, tower in self.towers.items()}
 
 
-def _head(task: str, tower: nn.Sequential) -> nn.Linear | nn.Conv2d:
-    head = tower[-1]
+def _head(task: str, tower: nn.Sequential) -> tuple[nn.Linear | nn.Conv2d, list[nn.Module]]:
+    """The linear part of the tower's last layer, and what comes after it there, such as batch norm."""
+    head, *after = tower[-1] if isinstance(tower[-1], nn.Sequential) else [tower[-1]]
     if not isinstance(head, nn.Linear | nn.Conv2d) or head.weight[0, 0].numel() > 1:
         raise ValueError(f"an MTL-shared tower must end in an nn.Linear or a 1×1 nn.Conv2d; {task!r} ends in {head}")
-    return head
+    return head, after
 
 
 def _narrowed(head: nn.Linear | nn.Conv2d, latent: int) -> nn.Linear | nn.Conv2d:
