@@ -5,6 +5,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 from training_runs import Noise, interrupted, stitched, train
 
+from xstitch_lib.networks.towers import fashion_cnn
 from xstitch_lib.optim import constant, cosine, milestones, parameter_groups, warmup
 from xstitch_lib.unit import CrossStitchUnit
 
@@ -43,3 +44,10 @@ def test_the_unit_multiplier_survives_every_step_and_a_resume(schedule, tmp_path
         hook.remove()
     assert [rate["weights"] for rate in rates] == pytest.approx([0.05 * schedule(step / 12) for step in range(12)])
     assert [rate["alphas"] for rate in rates] == pytest.approx([100 * rate["weights"] for rate in rates])
+
+
+def test_the_control_of_a_dense_unit_learns_as_the_unit_does():
+    """Faster by the units' scale and without decay, or the comparison of the two would be one of settings."""
+    weights, alphas = parameter_groups(fashion_cnn(3, width=2, inside=2), lr=0.1, unit_lr_scale=5, weight_decay=0.01)
+    assert [p.shape for p in alphas["params"]] == [(64, 64)] * 2
+    assert alphas["lr"] == 0.5 and alphas["weight_decay"] == 0 and weights["weight_decay"] == 0.01

@@ -37,8 +37,8 @@ def _units(name: str, alpha_same: float = 1.0, **options: Any) -> Arm:
     return Arm(name, "cross-stitch", after=POINTS, alpha_same=alpha_same, **options)
 
 
-def _dense(name: str, method: str = "cross-stitch", after: Sequence[str] = ("fc3",), **changes: Any) -> Arm:
-    return Arm(name, method, after=after, per="dense", changes=changes)
+def _dense(name: str, method: str = "cross-stitch", after: Sequence[str] = ("fc3",)) -> Arm:
+    return Arm(name, method, after=after, per="dense")
 
 
 NONE = Arm("none", "one-task")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What the scales of all worlds have; each world adds its own (`RoomsScale`, `FashionScale`).
+    """What the scales of all worlds have; each world adds its own (`RoomsScale`, `FashionScale`, `NYUScale`).
 
     Attributes:
         world: which data, tasks and towers, a key of `WORLDS`.
@@ -13,7 +13,7 @@ class Scale:
         arms: names of the study's arms that are run at this scale; None, all.
         train, validation, test: pictures; None, all there are. The validation ones draw the curves.
         table: the split that the table is measured on: "test", or "validation" while choices are made.
-        width: channels of conv1.
+        width: of the towers; what it counts is the world's to say, channels of conv1 unless told otherwise.
         steps, lr: of the first phase (one-task training, a constant rate; none with 0 steps) and of the second (what
             the arm makes of it).
         schedule: of the second phase: "cosine", the rate falls to 0 along half a cosine, or "constant".
