@@ -1,4 +1,4 @@
-"""The paper's claims, each with the comparison of recorded runs that tests it: all verdicts of the book.
+"""Claims, the paper's and others', each with the comparison of recorded runs that tests it: all verdicts of the book.
 
 A measure takes the records of a claim's studies and returns task → `Finding`. Positive gains support the claim.
 """
@@ -14,7 +14,14 @@ from xstitch_lib.alphas import own_minus_other
 from xstitch_lib.record import Record, load
 from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
 
-TASKS = {"seg": "segmentation", "normals": "normals"}
+# task of a record → column
+COLUMNS = {
+    "seg": "segmentation",
+    "normals": "normals",
+    "both": "mean accuracy",
+    "article": "articles",
+    "second": "second label",
+}
 LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 STARTS = ["(0.1, 0.9)", "(0.5, 0.5)", "(0.7, 0.3)", "(0.9, 0.1)"]
 
@@ -38,7 +45,7 @@ class Claim:
     """One sentence and its test.
 
     Attributes:
-        source: the paper's section; "ours" for a question that the paper does not ask.
+        source: the paper's section; "README", of the TensorFlow re-implementation; "ours" for a question of neither.
         text: the claim.
         studies: names of those whose records ``measure`` takes.
         measure: records → task → `Finding`.
@@ -63,6 +70,19 @@ def better(first: str, second: str) -> Measure:
         found = contrasts(record.table, pairs, record.content["metrics"])
         rows = found[(found["first"] == first) & (found.second == second)]
         return {row.task: Finding(row.gain, unit(row.metric), row.verdict) for row in rows.itertuples()}
+
+    return measure
+
+
+def gains_more_than(points: float, first: str, second: str) -> Measure:
+    """The gain of one arm over another is larger than ``points``; the `Finding` has the gain itself."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        found = {}
+        for task, metric in record.content["metrics"].items():
+            values = gains(record.table, first, second, task, metric)
+            found[task] = Finding(summary(values), unit(metric), summary(values - points).verdict)
+        return found
 
     return measure
 
@@ -133,6 +153,21 @@ def gains_more(first: str, second: str) -> Measure:
         for task, metric in here.content["metrics"].items():
             more, less = (gains(record.table, first, second, task, metric) for record in (here, there))
             found[task] = _finding((more - less).dropna(), unit(metric))
+        return found
+
+    return measure
+
+
+def gains_more_if_related(arm: str) -> Measure:
+    """The gain of an arm of `relatedness` over none is larger at the dial's upper end than at its lower."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        found = {}
+        for task, metric in record.content["metrics"].items():
+            least, most = (
+                gains(record.table, f"{arm}, {end} of 10", f"none, {end} of 10", task, metric) for end in (0, 10)
+            )
+            found[task] = _finding((most - least).dropna(), unit(metric))
         return found
 
     return measure
@@ -250,21 +285,44 @@ CLAIMS = {
         Claim("ours", "aligning towers of two initialisations helps", ("alphas",),
               better("another, aligned", "another initialisation")),
     ],
+    "fashion": [
+        Claim("README", "the paper's units gain more than one percent", ("fashion_mnist",),
+              gains_more_than(1, "per channel", "none")),
+        Claim("README", "the re-implementation's dense unit, at fc3, gains more than one percent", ("fashion_mnist",),
+              gains_more_than(1, "dense at fc3", "none")),
+        Claim("ours", "the paper's units gain at all", ("fashion_mnist",), better("per channel", "none")),
+        Claim("ours", "the dense unit gains at all", ("fashion_mnist",), better("dense at fc3", "none")),
+        Claim("ours", "the dense unit gains over as many weights inside the towers", ("fashion_mnist",),
+              better("dense at fc3", "linear inside")),
+    ],
+    "relatedness": [
+        Claim("ours", f"{what} help where the labels are independent", ("relatedness",),
+              better(f"{arm}, 0 of 10", "none, 0 of 10"))
+        for arm, what in (("per channel", "the paper's units"), ("dense at fc3", "dense units"))
+    ] + [
+        Claim("ours", f"{what} gain more where one label is a function of the other", ("relatedness",),
+              gains_more_if_related(arm))
+        for arm, what in (("per channel", "the paper's units"), ("dense at fc3", "dense units"),
+                          ("linear inside", "as many weights inside the towers"))
+    ],
 }  # fmt: skip
 
 
 def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
-    """What the records say of some claims: claim, the paper's section, and a column a task with verdict and gain.
+    """What the records say of some claims: claim, its source, and a column a task with verdict and gain.
 
     Args:
         about: a key of `CLAIMS`.
+        scale: of the records.
 
     Raises:
         FileNotFoundError: if a study has not been recorded, with the command that does it.
     """
-    rows = []
-    for claim in CLAIMS[about]:
-        found = claim.measure(*[load(name, scale) for name in claim.studies])
-        columns = {name: str(found.get(task, "")) for task, name in TASKS.items()}
-        rows.append({"claim": claim.text, "section": claim.source} | columns)
-    return pd.DataFrame(rows)
+    found = [claim.measure(*[load(name, scale) for name in claim.studies]) for claim in CLAIMS[about]]
+    columns = {
+        column: [str(by_task.get(task, "")) for by_task in found]
+        for task, column in COLUMNS.items()
+        if any(task in by_task for by_task in found)
+    }
+    claims = CLAIMS[about]
+    return pd.DataFrame({"claim": [c.text for c in claims], "source": [c.source for c in claims]} | columns)

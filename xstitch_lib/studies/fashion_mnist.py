@@ -2,7 +2,7 @@
 
 Its network and settings (`FashionScale`). Scales: "live" is what a chapter runs, narrow towers on the embedded slice,
 with running statistics that settle in time; "small" the same for longer, for the dial; "medium" all pictures for 10
-epochs; "full" for the re-implementation's 30, with two seeds.
+epochs; "full" for the re-implementation's 30, with two seeds; "epoch", one of all pictures, shows what it takes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,7 +82,8 @@ fashion_all_dense = Study(
     "What does the re-implementation's own net do, dense after all three layers?",
     [NONE, _dense("dense at fc3"), _dense("dense at pool2, fc3", after=("pool2", "fc3")),
      _dense("dense at all three", after=POINTS)],
-    {"live": LIVE, "full": replace(SCALES["full"], seeds=tuple(range(8)), arms=None)},
+    {"live": LIVE, "epoch": FashionScale(full=True, seeds=(0,), **_epochs(1, ALL)),
+     "full": replace(SCALES["full"], seeds=tuple(range(8)), arms=None)},
     metrics=OVERALL,
 )  # fmt: skip
 
