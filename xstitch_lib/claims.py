@@ -14,8 +14,8 @@ from xstitch_lib.alphas import own_minus_other
 from xstitch_lib.record import Record, load
 from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
 
-# task of a record → column
-COLUMNS = {
+# as tables and figures name the tasks of a record
+TASKS = {
     "seg": "segmentation",
     "normals": "normals",
     "both": "mean accuracy",
@@ -321,7 +321,7 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
     found = [claim.measure(*[load(name, scale) for name in claim.studies]) for claim in CLAIMS[about]]
     columns = {
         column: [str(by_task.get(task, "")) for by_task in found]
-        for task, column in COLUMNS.items()
+        for task, column in TASKS.items()
         if any(task in by_task for by_task in found)
     }
     claims = CLAIMS[about]

@@ -8,7 +8,7 @@ import pytest
 from tiny_study import ARMS, SCALE, STUDY
 
 from xstitch_lib import evaluate, record
-from xstitch_lib.studies import Arm, Study, queue
+from xstitch_lib.studies import STUDIES, Arm, Study, cell, queue
 from xstitch_lib.studies.worlds import load
 
 PAIR = replace(STUDY, arms=[arm for arm in ARMS if arm.name in ("one-task", "cross-stitch")])
@@ -98,3 +98,13 @@ def test_the_network_of_a_finished_run_gives_the_recorded_results(tmp_path):
     recorded = table.set_index(["task", "metric"]).value
     assert found["seg"]["mIU"] == pytest.approx(recorded["seg", "mIU"], rel=1e-5)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.ckpt")} == files
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
+def test_every_scale_has_its_arms_settings_and_contrasts(study):
+    for name in study.scales:
+        arms = study.names(name)
+        assert len(set(arms)) == len(arms) and len(study.scale(name).seeds) > 0
+        digests = {cell.made_with(study.arm(arm), study.scale(name)) for arm in arms}
+        assert len(digests) == len(arms)  # a change that is no field of the scale raises
+    assert {arm for pair in study.primary for arm in pair} <= {arm.name for arm in study.arms}

@@ -103,12 +103,14 @@ def gain_against_count(classes: pd.DataFrame, unit: str) -> Figure:
     return figure
 
 
-def curves_with_bands(curves: Mapping[str, pd.DataFrame], ylabel: str) -> Figure:
+def curves_with_bands(
+    curves: Mapping[str, pd.DataFrame], ylabel: str, xlabel: str = "step of the second phase"
+) -> Figure:
     """A quantity along the training steps: one line an arm, the mean over seeds, with the 95 % interval as a band.
 
     Args:
         curves: arm → one row a step, one column a seed.
-        ylabel: what is drawn.
+        xlabel, ylabel: what counts the steps, and what is drawn.
     """
     figure, ax = plt.subplots(figsize=(6.4, 3.4))
     colours, lines = [*TASKS, COLOURS["mixed"], COLOURS["muted"]], ["-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2))]
@@ -117,7 +119,7 @@ def curves_with_bands(curves: Mapping[str, pd.DataFrame], ylabel: str) -> Figure
         mean, low, high = np.array([s[:3] for s in summaries]).T
         ax.plot(values.index, mean, color=colour, ls=line, lw=1.8, label=arm)
         ax.fill_between(values.index, low, high, color=colour, alpha=0.15, lw=0)
-    ax.set(xlabel="step of the second phase", ylabel=ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend()
     figure.tight_layout()
     return figure

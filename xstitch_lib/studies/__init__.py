@@ -17,6 +17,7 @@ from xstitch_lib.studies.segmentation_normals import (
     fewer_pictures,
     fig2,
     more_pictures,
+    nyuv2_choices,
     stride4,
     table1,
     table2,
@@ -27,7 +28,7 @@ from xstitch_lib.studies.study import Study
 from xstitch_lib.studies.worlds import FashionScale, NYUScale, RoomsScale
 
 _ALL = [
-    *(choices, fig2, table1, table2, table3, table5, alphas),
+    *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
 ]

@@ -1,8 +1,10 @@
 """The paper's first pair of tasks, semantic segmentation and surface normals: figure 2 and tables 1, 2, 3, 5, figure 6.
 
-Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded. Rooms at 48×64, the small
-AlexNet-FCN, SGD with momentum, batch 16. One-task training first, then what the arm does with the towers. What was
-chosen was chosen by `choices`: validation pictures of another stream, and seeds that no table uses.
+Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded: Rooms at 48×64, the small
+AlexNet-FCN, SGD with momentum, batch 16. "medium" and "full" are NYU-v2 on AlexNet-FCN-32s from ImageNet's
+convolutions: "medium" what two CPU cores can run in hours, "full" for a GPU, with the paper's width, batch and number
+of steps. One-task training first, then what the arm does with the towers. What was chosen was chosen by `choices` and
+`nyuv2_choices`: validation pictures, and seeds that no table uses.
 """
 
 from dataclasses import replace
@@ -10,12 +12,18 @@ from dataclasses import replace
 from xstitch_lib.networks.towers import CONVS
 from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.study import Study
-from xstitch_lib.studies.worlds import RoomsScale
+from xstitch_lib.studies.worlds import NYUScale, RoomsScale
 
-SCALES = {
+ROOMS = {
     "live": RoomsScale(stream=1, train=200, validation=50, test=200, steps=(300, 200), precision="no"),
     "small": RoomsScale(stream=1, train=600, validation=100, test=1000, steps=(2000, 1000)),
 }
+NYU = {
+    "medium": NYUScale(seeds=(0, 1, 2, 3)),
+    # section 5; where it gives segmentation and normals 25,000 and 15,000 steps, both have the larger number here
+    "full": NYUScale(width=4096, loss_stride=1, batch_size=20, steps=(25_000, 10_000)),
+}
+SCALES = ROOMS | NYU
 SPLITS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 BEST_SPLIT = "split-conv2"  # by `choices`: nearest to one-task in mIU and mean angle, averaged over both
 
@@ -25,6 +33,7 @@ CROSS_STITCH = Arm("cross-stitch", "cross-stitch")
 SELF_STITCH = Arm("self-stitch", "self-stitch")
 SPLIT_ARMS = [Arm(f"split-{layer}", "split", at=layer) for layer in SPLITS]
 CONTROLS = [ONE_TASK, ENSEMBLE, CROSS_STITCH, SELF_STITCH]
+SIX = ("one-task", "ensemble", BEST_SPLIT, "mtl-shared", "cross-stitch", "self-stitch")  # equal weights is Rooms' alone
 
 
 def _rate(lr: float) -> dict:
@@ -47,7 +56,16 @@ choices = Study(
         Arm("one-task, float32", "one-task", changes={"precision": "no"}),
         Arm("cross-stitch, float32", "cross-stitch", changes={"precision": "no"}),
     ],
-    {"small": replace(SCALES["small"], stream=0, table="validation", seeds=(100, 101, 102, 103))},
+    {"small": replace(ROOMS["small"], stream=0, table="validation", seeds=(100, 101, 102, 103))},
+)
+nyuv2_choices = Study(
+    "nyuv2_choices",
+    "Which rates do best on the validation frames of NYU-v2, in half the steps?",
+    [
+        *[Arm(f"one-task, rate {lr:g}", "one-task", changes=_rate(lr)) for lr in (0.003, 0.01, 0.03)],
+        *[Arm(f"units ×{scale:g}", "cross-stitch", unit_lr_scale=scale) for scale in (1.0, 10.0, 100.0)],
+    ],
+    {"medium": NYUScale(table="validation", steps=(600, 300), seeds=(100, 101))},
 )
 fig2 = Study("fig2", "Which layers should two tasks share?", [ONE_TASK, *SPLIT_ARMS], SCALES)
 
@@ -87,7 +105,7 @@ table5 = Study(
         CROSS_STITCH,
         SELF_STITCH,
     ],
-    SCALES,
+    SCALES | {name: replace(scale, arms=SIX) for name, scale in NYU.items()},
     primary=[("cross-stitch", other) for other in ("one-task", "self-stitch", BEST_SPLIT)],
 )
 
@@ -104,7 +122,7 @@ alphas = Study(
 
 
 def _controls(name: str, question: str, **changes) -> Study:
-    scales = {scale: replace(settings, **changes) for scale, settings in SCALES.items()}
+    scales = {scale: replace(settings, **changes) for scale, settings in ROOMS.items()}
     return Study(name, question, CONTROLS, scales)
 
 
