@@ -25,8 +25,8 @@ PRESETS = {
 SAID = [
     "Each tower listens to itself, and a little to the other.",
     "No unit at all. A split network does this from its split on.",
-    "Both next layers see the same map. A split network does this before its split.",
-    "Help flows one way.",
+    "Both next layers see the same map, the mean of both.",
+    "Forward, help flows one way; in training B's gradient goes back into A.",
     "Each tower goes on with the other's map.",
     "A mix of your own.",
 ]
