@@ -24,7 +24,9 @@ def a_record(alpha, arms=("start",), seeds=4, share=None):
             layers = {layer: alpha(arm, layer, seed) for layer in LAYERS}
             history = {layer: packed(np.stack([np.zeros_like(a), a])) for layer, a in layers.items()}
             sharing = {layer: {"share": share(seed), "correlation": np.eye(2).tolist()} for layer in LAYERS if share}
-            cells.append({"arm": arm, "seed": seed, "alphas": {"": {"steps": [0, 9], "layers": history}}})
+            cells.append(
+                {"arm": arm, "seed": seed, "status": "done", "alphas": {"": {"steps": [0, 9], "layers": history}}}
+            )
             cells[-1] |= {"sharing": sharing, "results": {"seg": {}, "normals": {}}}
     return Record({"study": "alphas", "scale": "small", "metrics": {"seg": "mIU", "normals": "mean"}, "cells": cells})
 
@@ -49,6 +51,14 @@ def test_own_minus_other_is_a_difference_of_means():
     table = own_minus_other(a_record(rising), ["start"], ["fc7"])
     by_task = table.groupby("task").value
     assert by_task.mean().to_dict() == pytest.approx({"seg": 0, "normals": 2.5}) and (by_task.count() == 4).all()
+
+
+def test_seeds_that_diverged_are_left_out():
+    found = a_record(rising)
+    cell = found.content["cells"][1]
+    del cell["alphas"]
+    cell["status"] = "diverged at step 7"
+    assert set(own_minus_other(found, ["start"], ["fc7"]).seed) == {0, 2, 3}
 
 
 def gap(size):

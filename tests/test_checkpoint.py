@@ -38,7 +38,9 @@ def test_interrupted_run_resumes_to_the_same_weights(optimizer, stop_at, tmp_pat
     assert_same(weights(net), weights(straight))
     assert_same_history(history, expected)
     again = stitched(seed=8, dropout=0.5)  # a finished run only loads
-    assert_same_history(train(again, augment=Noise(stop_at=1), resume=path, **options), expected)
+    loaded = train(again, augment=Noise(stop_at=1), resume=path, **options)
+    assert_same_history(loaded, expected)
+    assert loaded.seconds == history.seconds and loaded.seconds_before == 0
     assert_same(weights(again), weights(straight))
     assert [file.name for file in path.parent.iterdir()] == ["run.ckpt"]
 
@@ -56,6 +58,7 @@ def test_killed_run_resumes_to_the_same_weights(tmp_path):
     assert victim.wait() == -9
     assert 0 < torch.load(path, weights_only=True)["step"] < 60
     net, history = long_run(path)
+    assert history.seconds > history.seconds_before > 0
     straight, expected = long_run()
     assert_same(weights(net), weights(straight))
     assert_same_history(history, expected)

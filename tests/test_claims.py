@@ -30,6 +30,7 @@ def a_record(values, primary=(), per_class=None, curves=None, labels=None):
         {
             "arm": arm,
             "seed": seed,
+            "status": "done",
             "results": {"seg": {"mIU": value}},
             "per_class": {"seg": per_class(arm, seed)} if per_class else {},
             "curves": {"": {"1": {"seg": {"mIU": curves(arm, seed)}}}} if curves else {},
@@ -37,7 +38,14 @@ def a_record(values, primary=(), per_class=None, curves=None, labels=None):
         for arm, seeds in values.items()
         for seed, value in enumerate(seeds)
     ]
-    content = {"study": "s", "scale": "small", "primary": primary, "metrics": {"seg": "mIU"}, "labels": labels}
+    content = {
+        "study": "s",
+        "scale": "small",
+        "arms": {arm: {} for arm in values},
+        "primary": primary,
+        "metrics": {"seg": "mIU"},
+        "labels": labels,
+    }
     return Record(content | {"cells": cells})
 
 
@@ -52,6 +60,10 @@ def test_better_is_the_paired_gain_and_its_verdict():
     found = better("a", "b")(a_record({"a": shifted(1), "b": shifted(0)}))["seg"]
     assert found.gain.mean == pytest.approx(1, abs=0.02) and found.verdict == "supported" and found.unit == "points"
     assert better("b", "a")(a_record({"a": shifted(1), "b": shifted(0)}))["seg"].verdict == "not supported"
+
+
+def test_nothing_is_said_of_an_arm_that_was_not_run():
+    assert better("a", "c")(a_record({"a": shifted(1), "b": shifted(0)})) == {}
 
 
 def test_a_primary_claim_needs_holms_p_and_another_does_not():

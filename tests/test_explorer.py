@@ -88,8 +88,13 @@ def test_the_caption_tells_the_median_of_an_even_number_of_channels():
 
 def test_seeds_that_diverged_are_left_out():
     record = copy.deepcopy(load("table5", "small"))
-    del record.cell("cross-stitch", 3)["alphas"]
-    assert len(AlphaExplorer(record).runs["cross-stitch"].alphas["pool1"]) == len(record.seeds) - 1
+    for seed in (0, 3):
+        record.cell("cross-stitch", seed)["status"] = "diverged at step 5"
+    assert len(AlphaExplorer(record).runs["cross-stitch"].alphas["pool1"]) == len(record.seeds) - 2
+    for seed in record.seeds:
+        record.cell("cross-stitch", seed)["status"] = "diverged at step 5"
+    with pytest.raises(ValueError, match="has no alphas"):
+        AlphaExplorer(record)
 
 
 def test_a_run_without_units_is_refused():

@@ -209,6 +209,7 @@ def test_a_unit_that_makes_no_sense_is_refused(arguments, message):
     [
         ([torch.zeros(2, 3)], "joins 2 tasks, so it needs 2 maps; got 1"),
         ([torch.zeros(2, 3)] * 3, "needs 2 maps; got 3"),
+        ((torch.zeros(2, 3) for _ in range(2)), "maps is a list of tensors, one a task; got a generator"),
         ([torch.zeros(2, 3, 4), torch.zeros(2, 3, 5)], r"\(2, 3, 4\).*\(2, 3, 5\)"),
         ([torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.float64)], "float32.*float64"),
         ([torch.zeros(2, 4), torch.zeros(2, 4)], r"\(B, 3, ...\); got \(2, 4\)"),

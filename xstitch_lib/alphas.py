@@ -33,7 +33,7 @@ def own_minus_other(record: Record, arms: Sequence[str], layers: Sequence[str]) 
 
 def _last(record: Record, arms: Sequence[str], layers: Sequence[str]):
     for arm in arms:
-        for seed in record.seeds:
+        for seed in record.finished(arm):
             _, alphas = record.alphas(arm, seed)
             for layer in layers:
                 for i, task in enumerate(record.content["metrics"]):

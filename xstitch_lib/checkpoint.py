@@ -1,6 +1,7 @@
 """Stop anywhere, go on as if nothing had happened: the file that `fit` resumes from."""
 
 import contextlib
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from xstitch_lib.files import replacing
 
-FORMAT = "xstitch_lib checkpoint 1"
+FORMAT = "xstitch_lib checkpoint 2"
 
 
 class Checkpoint:
@@ -87,6 +88,12 @@ class RandomState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if state["threads"] != torch.get_num_threads():
+            warnings.warn(
+                f"this run was begun with {state['threads']} threads and goes on with as many, in place of "
+                f"{torch.get_num_threads()}: sums depend on it",
+                stacklevel=2,
+            )
         torch.set_num_threads(state["threads"])
         # clone: set_rng_state of a view crashes the process
         own = [states[self.accelerator.process_index].clone() for states in state["generators"]]

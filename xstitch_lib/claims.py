@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from xstitch_lib.alphas import own_minus_other
+from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.record import Record, load
 from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
 
@@ -22,7 +23,6 @@ TASKS = {
     "article": "articles",
     "second": "second label",
 }
-LAYERS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 STARTS = ["(0.1, 0.9)", "(0.5, 0.5)", "(0.7, 0.3)", "(0.9, 0.1)"]
 
 
@@ -57,19 +57,24 @@ class Claim:
     measure: Measure
 
 
-def unit(metric: str) -> str:
+def unit_of(metric: str) -> str:
     return "°" if metric in LOWER_IS_BETTER else "points"
 
 
 def better(first: str, second: str) -> Measure:
-    """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs."""
+    """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs.
+
+    Nothing is found where a scale leaves one of the arms out.
+    """
 
     def measure(record: Record) -> dict[str, Finding]:
+        if not {first, second} <= set(record.content["arms"]):
+            return {}
         primary = [tuple(pair) for pair in record.content["primary"]]
         pairs = primary if (first, second) in primary else [(first, second)]
         found = contrasts(record.table, pairs, record.content["metrics"])
         rows = found[(found["first"] == first) & (found.second == second)]
-        return {row.task: Finding(row.gain, unit(row.metric), row.verdict) for row in rows.itertuples()}
+        return {row.task: Finding(row.gain, unit_of(row.metric), row.verdict) for row in rows.itertuples()}
 
     return measure
 
@@ -81,7 +86,7 @@ def gains_more_than(points: float, first: str, second: str) -> Measure:
         found = {}
         for task, metric in record.content["metrics"].items():
             values = gains(record.table, first, second, task, metric)
-            found[task] = Finding(summary(values), unit(metric), summary(values - points).verdict)
+            found[task] = Finding(summary(values), unit_of(metric), summary(values - points).verdict)
         return found
 
     return measure
@@ -92,7 +97,7 @@ def worst_start_gains(starts: Record) -> dict[str, Finding]:
     found = {}
     for task, metric in starts.content["metrics"].items():
         by_start = [gains(starts.table, start, "one-task", task, metric) for start in STARTS]
-        found[task] = _finding(min(by_start, key=np.mean), unit(metric))
+        found[task] = _finding(min(by_start, key=np.mean), unit_of(metric))
     return found
 
 
@@ -104,7 +109,7 @@ def converges_faster(first: str, second: str) -> Measure:
         for task, metric in record.content["metrics"].items():
             along = curves[(curves.task == task) & (curves.metric == metric) & (curves.step > 0)]
             average = along.groupby(["arm", "seed", "task", "metric"], as_index=False).value.mean()
-            found[task] = _finding(gains(average, first, second, task, metric), unit(metric))
+            found[task] = _finding(gains(average, first, second, task, metric), unit_of(metric))
         return found
 
     return measure
@@ -152,7 +157,7 @@ def gains_more(first: str, second: str) -> Measure:
         found = {}
         for task, metric in here.content["metrics"].items():
             more, less = (gains(record.table, first, second, task, metric) for record in (here, there))
-            found[task] = _finding((more - less).dropna(), unit(metric))
+            found[task] = _finding((more - less).dropna(), unit_of(metric))
         return found
 
     return measure
@@ -167,7 +172,7 @@ def gains_more_if_related(arm: str) -> Measure:
             least, most = (
                 gains(record.table, f"{arm}, {end} of 10", f"none, {end} of 10", task, metric) for end in (0, 10)
             )
-            found[task] = _finding((most - least).dropna(), unit(metric))
+            found[task] = _finding((most - least).dropna(), unit_of(metric))
         return found
 
     return measure
@@ -203,7 +208,7 @@ def shares_more(first: str, second: str, arm: str) -> Measure:
     """Section 5.4: one task's alpha_S and alpha_D are closer than another's, on average over layers."""
 
     def measure(record: Record) -> dict[str, Finding]:
-        gaps = own_minus_other(record, [arm], LAYERS).groupby(["seed", "task"]).value.mean().unstack()
+        gaps = own_minus_other(record, [arm], POOLS).groupby(["seed", "task"]).value.mean().unstack()
         return {first: _finding(gaps[second] - gaps[first], "weight")}
 
     return measure

@@ -67,7 +67,8 @@ def _outputs(
     net.eval()
     try:
         for start in range(0, len(data), batch_size):
-            batch = {name: tensor.to(device) for name, tensor in data[start : start + batch_size].items()}
+            stored = {name: tensor[start : start + batch_size].to(device) for name, tensor in data.tensors.items()}
+            batch = data.decode(stored)
             yield forward(net, batch["image"], tasks), batch
     finally:
         for module in training:

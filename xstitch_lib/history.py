@@ -17,6 +17,8 @@ class History:
             all labelled samples since the row before, or a metric of `evaluate` on the validation data.
         alphas: layer → (S, C or 1, T, T) float32 array. Dense units are left out: theirs are as large as towers.
         alpha_steps: the S steps these were taken at, from 0 to the last.
+        seconds: wall time of the run, over all processes that worked on it.
+        seconds_before: the part of it that went before this process took the run up where it was left.
 
     A step counts what has been done: step 0 is before training.
 
@@ -33,6 +35,7 @@ class History:
 
     def __init__(self, tasks: Sequence[str]):
         self.alpha_steps: list[int] = []
+        self.seconds = self.seconds_before = 0.0
         self._tasks, self._rows, self._alphas = list(tasks), [], {}
         self._sums = [[0.0, 0.0] for _ in self._tasks]  # loss and labels since the last row
 
@@ -73,8 +76,9 @@ class History:
                 self._alphas.setdefault(layer, []).append(unit.alpha.detach().to("cpu", torch.float32, copy=True))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self._rows, "sums": self._sums, "alpha_steps": self.alpha_steps, "alphas": self._alphas}
+        kept = {"rows": self._rows, "sums": self._sums, "alpha_steps": self.alpha_steps, "alphas": self._alphas}
+        return kept | {"seconds": self.seconds}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._rows, self._sums, self._alphas = state["rows"], state["sums"], state["alphas"]
-        self.alpha_steps = state["alpha_steps"]
+        self.alpha_steps, self.seconds = state["alpha_steps"], state["seconds"]

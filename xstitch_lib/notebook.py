@@ -50,10 +50,12 @@ def show_provenance(record) -> None:
     commands = ", ".join([f"`{command}`" for command in cells.command.unique()])
     found = [f"{name} {digest}" for cell in record.content["cells"] for name, digest in cell.get("data", {}).items()]
     data = ", ".join(dict.fromkeys(found))
+    told = [cell["provenance"].get("precision", settings["precision"]) for cell in record.content["cells"]]
+    precision = " and ".join({"no": "float32"}.get(name, name) for name in dict.fromkeys(told))
     lines = [
         f"{len(cells)} runs, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
         f"{', '.join(cells.device.unique())}, {', '.join(map(str, cells.threads.unique()))} thread(s) a process",
-        f"precision {settings['precision']}, torch {', '.join(cells.torch.unique())}",
+        f"precision {precision}, torch {', '.join(cells.torch.unique())}",
         f"commit {commits}, {cells.date.min()}, {commands}",
         f"data ({settings['world']}, SHA-256): {data}",
     ]

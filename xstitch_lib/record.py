@@ -96,6 +96,10 @@ class Record:
             ]
         )
 
+    def finished(self, arm: str) -> list[int]:
+        """The seeds of an arm's runs, without those that diverged."""
+        return [cell["seed"] for cell in self.content["cells"] if (cell["arm"], cell["status"]) == (arm, "done")]
+
     def cell(self, arm: str, seed: int) -> Mapping[str, Any]:
         """One run as it was recorded.
 
@@ -117,7 +121,7 @@ def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
     """Read a recorded study.
 
     Raises:
-        FileNotFoundError: if it has not been recorded at that scale, with the command that does it.
+        FileNotFoundError: if it has not been recorded at that scale, with the commands that help.
         ValueError: if the file is damaged or is not a record.
 
     Source: chapter "Segmentation and normals".
@@ -125,7 +129,8 @@ def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
     path = Path(folder) / f"{study}-{scale}.json"
     if not path.is_file():
         raise FileNotFoundError(
-            f"{study} has not been recorded at scale {scale!r}: `xstitch run {study} --scale {scale}` does it"
+            f"{study} has not been recorded at scale {scale!r}: see `xstitch list` for what is, and "
+            f"`xstitch run {study} --scale …` to record one of its scales"
         )
     try:
         content = json.loads(path.read_text())

@@ -1,6 +1,7 @@
 """Training any network of several tasks: one loop, resumable, on one or several processes."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -133,6 +134,8 @@ def fit(
 
     with own_random_state(seed + 1000 * rank, device):
         done = checkpoint.restore()
+        history.seconds_before = history.seconds if done < steps else 0.0
+        begun = time.perf_counter() - history.seconds
         model = accelerator.prepare_model(net) if processes > 1 else net
         if done == 0 and marks:
             snapshot(0)
@@ -155,6 +158,7 @@ def fit(
             if step in marks:
                 snapshot(step)
             if step % checkpoint_every == 0 or step == steps:
+                history.seconds = time.perf_counter() - begun
                 checkpoint.save(step)
     return history
 

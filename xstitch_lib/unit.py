@@ -168,10 +168,10 @@ def _check(alpha: Tensor, maps: Sequence[Tensor]) -> None:
     if alpha.ndim != 3 or alpha.shape[1] != alpha.shape[2] or not alpha.is_floating_point():
         raise ValueError(f"alpha must be floating point (C or 1, T, T); got {tuple(alpha.shape)} {alpha.dtype}")
     tasks = alpha.shape[1]
-    if len(maps) != tasks:
-        raise ValueError(f"this cross-stitch unit joins {tasks} tasks, so it needs {tasks} maps; got {len(maps)}")
     if not isinstance(maps, list | tuple) or not all([isinstance(x, Tensor) for x in maps]):
         raise ValueError(f"maps is a list of tensors, one a task; got a {type(maps).__name__}")
+    if len(maps) != tasks:
+        raise ValueError(f"this cross-stitch unit joins {tasks} tasks, so it needs {tasks} maps; got {len(maps)}")
     first = maps[0]
     for x in maps[1:]:
         if (x.shape, x.dtype, x.device) != (first.shape, first.dtype, first.device):

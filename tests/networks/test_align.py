@@ -73,3 +73,17 @@ def test_a_layer_that_cannot_be_reordered_is_named(images):
     tower = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     with pytest.raises(ValueError, match="cannot reorder a tower with BatchNorm2d: it knows Conv2d"):
         align(tower, tower, images)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda: nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3)),
+        lambda: nn.Conv2d(4, 4, 3, groups=2),
+        lambda: nn.Conv2d(4, 4, 3, bias=False),
+    ],
+)
+def test_a_layer_of_other_than_one_plain_convolution_is_refused(images, block):
+    tower = nn.Sequential(nn.Conv2d(3, 4, 3), block(), nn.Conv2d(4, 2, 1))
+    with pytest.raises(ValueError, match=r"one ungrouped convolution with a bias each; got .*'1'"):
+        align(tower, tower, images)

@@ -42,7 +42,7 @@ def test_what_follows_the_linear_part_of_a_head_stays():
 
 
 def test_scores_are_s_times_l_times_the_tasks_own_features():
-    net, x = mtl_shared(small, OUTPUTS, latent=3), torch.rand(2, 3, 16, 16)
+    net, x = mtl_shared(small, OUTPUTS), torch.rand(2, 3, 16, 16)
     nn.init.normal_(net.latent.weight)
     for task, scores in net(x).items():
         product = net.heads[task].weight.flatten(1) @ net.latent.weight.flatten(1)  # nothing nonlinear in between
@@ -65,17 +65,14 @@ def test_only_the_latent_map_learns_from_every_task():
 def test_its_weights_are_those_of_the_towers_and_one_square_matrix():
     towers = sum([cost(small(task), PICTURE).parameters for task in OUTPUTS])
     assert cost(mtl_shared(small, OUTPUTS), PICTURE).parameters == towers + 24 * 24
-    assert cost(mtl_shared(small, OUTPUTS, latent=10), PICTURE).parameters == towers + 10 * 24 - 14 * (5 + 7)
     assert cost(split(small, OUTPUTS, at="fc8"), PICTURE).parameters < towers  # the other reading of its name
 
 
 def test_the_factorys_towers_stay_as_they_were():
     towers = {task: small(task) for task in OUTPUTS}
-    net = mtl_shared(towers.__getitem__, OUTPUTS, latent=2)
+    net = mtl_shared(towers.__getitem__, OUTPUTS)
     assert list(dict(net.towers["seg"].named_children())) == [name for name in towers["seg"]._modules if name != "fc8"]
-    assert towers["seg"].fc8.weight.shape == (5, 24, 1, 1) and net.heads["seg"].weight.shape == (5, 2, 1, 1)
-    nn.init.zeros_(net.heads["seg"].weight)
-    assert towers["seg"].fc8.weight.any()
+    assert towers["seg"].fc8 is net.heads["seg"] and towers["seg"].conv1 is net.towers["seg"].conv1
 
 
 def test_making_one_draws_no_random_numbers_of_its_own():
@@ -92,24 +89,21 @@ def ending(head):
 
 
 @pytest.mark.parametrize(
-    ("factory", "tasks", "latent", "match"),
+    ("factory", "tasks", "match"),
     [
-        (small, ["seg"], None, "MTL-shared network needs at least 2 different tasks; got .'seg'."),
-        (small, ["seg", "seg"], None, "at least 2 different tasks"),
-        (lambda task: nn.Linear(2, 2), OUTPUTS, None, "needs nn.Sequential towers; .*'seg'.* gave a Linear"),
-        ({task: ONE for task in OUTPUTS}.__getitem__, OUTPUTS, None, "one module for two tasks"),
-        (ending(lambda task: nn.ReLU()), OUTPUTS, None, r"'seg' ends in ReLU\(\)"),
+        (small, ["seg"], "MTL-shared network needs at least 2 different tasks; got .'seg'."),
+        (small, ["seg", "seg"], "at least 2 different tasks"),
+        (lambda task: nn.Linear(2, 2), OUTPUTS, "needs nn.Sequential towers; .*'seg'.* gave a Linear"),
+        ({task: ONE for task in OUTPUTS}.__getitem__, OUTPUTS, "one module for two tasks"),
+        (ending(lambda task: nn.ReLU()), OUTPUTS, r"'seg' ends in ReLU\(\)"),
         (
             ending(lambda task: nn.Conv2d(4, 4, 3)),
             OUTPUTS,
-            None,
             "an nn.Linear or a 1×1 nn.Conv2d; 'seg' ends in Conv2d",
         ),
-        (ending(lambda task: nn.Linear(len(task), 2)), OUTPUTS, None, "equally many inputs; .*in_features=3.*=7"),
-        (small, OUTPUTS, 0, "latent must lie in 1…24, .*; got 0"),
-        (small, OUTPUTS, 25, "latent must lie in 1…24, .*; got 25"),
+        (ending(lambda task: nn.Linear(len(task), 2)), OUTPUTS, "equally many inputs; .*in_features=3.*=7"),
     ],
 )
-def test_wrong_requests_are_refused_by_name(factory, tasks, latent, match):
+def test_wrong_requests_are_refused_by_name(factory, tasks, match):
     with pytest.raises(ValueError, match=match):
-        mtl_shared(factory, tasks, latent)
+        mtl_shared(factory, tasks)

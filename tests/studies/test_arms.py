@@ -93,13 +93,14 @@ def test_the_ensembles_second_net_starts_from_other_weights(bench):
 
 def test_partners_of_another_initialisation_are_other_towers_and_the_first_stays(fresh_bench):
     towers, _ = fresh_bench.one_task()
-    others = _with_partners(fresh_bench, towers, aligned=False)
+    others, history = _with_partners(fresh_bench, towers, aligned=False)
     assert others["seg"] is towers["seg"] and not torch.equal(weights(others["normals"]), weights(towers["normals"]))
+    assert not history.table.equals(fresh_bench.one_task()[1].table)
 
 
 def test_aligned_partners_correlate_more_and_answer_as_before(fresh_bench):
     images, towers = fresh_bench.world.train[:]["image"], fresh_bench.one_task()[0]
-    pairs = [_with_partners(fresh_bench, towers, aligned) for aligned in (False, True)]
+    pairs = [_with_partners(fresh_bench, towers, aligned)[0] for aligned in (False, True)]
     as_they_are, aligned = [correlation(stitch(pair, ["fc6"], images[:1]), images)["fc6"] for pair in pairs]
     assert aligned[:, 0, 1].nanmean() > as_they_are[:, 0, 1].nanmean()
     answers = [pair["normals"](images) for pair in pairs]

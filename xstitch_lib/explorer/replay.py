@@ -14,7 +14,7 @@ from xstitch_lib.history import History
 from xstitch_lib.record import Record
 
 LEFT, WIDTH, TOPS, HEIGHT = 44, 276, (28, 156, 284), 86  # of the three panels
-COLOURS = 5  # that moving.css has for lines
+LINE_COLOURS = 5  # that moving.css has for lines
 
 
 class Curve(NamedTuple):
@@ -80,7 +80,7 @@ class TrainingReplay(MovingFigure):
             parts.append(plot.axes("step" if bottom else "", titles[k], xticks, ticks(*plot.y, 3)))
             names = _apart([plot.at(0, curve.values[-1])[1] for curve in curves])
             for i, (curve, y) in enumerate(zip(curves, names, strict=True)):
-                colour, (x, height) = f"c{i % COLOURS}", plot.at(step, _at(curve, step))
+                colour, (x, height) = f"c{i % LINE_COLOURS}", plot.at(step, _at(curve, step))
                 points = plot.points(curve.steps, curve.values)
                 parts.append(f'<polyline class="whole {colour}" points="{points}"/>')
                 parts.append(f'<circle class="dot {colour}" cx="{x:.1f}" cy="{height:.1f}" r="4.5"/>')
@@ -111,7 +111,7 @@ class TrainingReplay(MovingFigure):
         panels = self.panels[list(self.runs)[self.state["run"]]]
         figure, axes = plt.subplots(len(panels), 1, figsize=(6, 7), sharex=True)
         for ax, (title, curves) in zip(axes, panels.items(), strict=True):
-            ax.set_prop_cycle(color=[*plots.TASKS, plots.COLOURS["mixed"], plots.COLOURS["muted"]])
+            ax.set_prop_cycle(color=[*plots.TASK_COLOURS, plots.COLOURS["mixed"], plots.COLOURS["muted"]])
             for curve in curves:
                 ax.plot(curve.steps, curve.values, label=curve.name)
             ax.set(title=title)

@@ -39,8 +39,9 @@ def runs(source: History | Record, arms: Sequence[str] | None = None) -> dict[st
     if isinstance(source, History):
         found = {"this run": _from_history(source)} if source.alphas else {}
     else:
-        stitched = [a for a in source.content["arms"] if source.cell(a, source.seeds[0]).get("alphas", {}).get("")]
-        found = {arm: _from_record(source, arm) for arm in (arms or stitched)}
+        finished = {arm: source.finished(arm) for arm in (arms or source.content["arms"])}
+        stitched = [a for a, seeds in finished.items() if seeds and source.cell(a, seeds[0])["alphas"].get("")]
+        found = {arm: _from_record(source, arm) for arm in stitched}
     if not found:
         raise ValueError(f"{source} has no alphas: train a stitched network with xs.fit(..., snapshots=11)")
     return found
@@ -52,8 +53,7 @@ def _from_history(history: History) -> Run:
 
 
 def _from_record(record: Record, arm: str) -> Run:
-    finished = [seed for seed in record.seeds if "alphas" in record.cell(arm, seed)]  # the others diverged
-    found = [record.alphas(arm, seed) for seed in finished]
+    found = [record.alphas(arm, seed) for seed in record.finished(arm)]
     alphas = {layer: np.stack([values[layer] for _, values in found]) for layer in found[0][1]}
     curves = record.curves
     curves = curves[(curves.arm == arm) & (curves.phase == 1) & (curves.part == "")]

@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from xstitch_lib.networks.probe import untouched
+
 KNOWN = (nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Dropout, nn.ZeroPad2d)
 
 
@@ -47,7 +49,7 @@ def align(tower: nn.Sequential, to: nn.Sequential, images: Tensor) -> nn.Sequent
 
 def channel_correlation(first: Tensor, second: Tensor) -> Tensor:
     """(B, C, ...) and (B, D, ...) maps → (C, D), the correlation of every two channels; NaN for a constant one."""
-    x, y = [m.transpose(0, 1).flatten(1).double() for m in (first, second)]
+    x, y = [m.transpose(0, 1).flatten(1).cpu().double() for m in (first, second)]
     return torch.corrcoef(torch.cat([x, y]))[: len(x), len(x) :].float()
 
 
@@ -59,19 +61,19 @@ def _convolutions(tower: nn.Sequential) -> OrderedDict[str, nn.Conv2d]:
     if strange := [m for m in leaves if not isinstance(m, KNOWN)]:
         known = ", ".join([kind.__name__ for kind in KNOWN])
         raise ValueError(f"align cannot reorder a tower with {type(strange[0]).__name__}: it knows {known}")
-    return OrderedDict(
+    found = [
         (name, conv)
         for name, child in tower.named_children()
         for conv in child.modules()
         if isinstance(conv, nn.Conv2d)
-    )
+    ]
+    if len(dict(found)) < len(found) or any([conv.groups > 1 or conv.bias is None for _, conv in found]):
+        raise ValueError(f"align reorders layers of one ungrouped convolution with a bias each; got {dict(found)}")
+    return OrderedDict(found)
 
 
 def _maps(tower: nn.Sequential, layer: str, images: Tensor) -> Tensor:
     """What comes out of ``layer``, its ReLU included."""
     end = list(dict(tower.named_children())).index(layer) + 1
-    training = tower.training
-    with torch.no_grad():
-        maps = tower.eval()[:end](images.to(next(tower.parameters()).device))
-    tower.train(training)
-    return maps
+    with torch.no_grad(), untouched(tower):
+        return tower[:end](images.to(next(tower.parameters()).device))

@@ -12,7 +12,7 @@ from xstitch_lib.networks.factory import TowerFactory, make_towers
 from xstitch_lib.networks.named import Named
 
 
-def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str], latent: int | None = None) -> "MTLShared":
+def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str]) -> "MTLShared":
     """Give every task its own tower, and let all of their heads read one shared linear map of the last features.
 
     ``scores_t = S_t L features_t``, where features_t is what tower t passes to its head (fc7's map): the head's weights
@@ -22,10 +22,9 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str], latent: int | 
         tower_factory: task name → that task's tower, an nn.Sequential that ends in its head (fc8), an nn.Linear or a
             1×1 nn.Conv2d; called once a task, in order.
         tasks: T ≥ 2 names.
-        latent: rows of L, from 1 to the width of the features, which is the default.
 
-    L has no bias and no nonlinearity and starts as the identity, S as the head, so a net of full width starts as its
-    towers; of a smaller one the first ``latent`` features go on.
+    L is square, has no bias and no nonlinearity, and starts as the identity, S is the head: the net starts as
+    its towers.
 
     This is an interpretation: the paper only says that it adapts [1, 62] to two tasks, trained end to end. There every
     attribute has a network, the classifiers' weights are W = L S with the columns of L as latent tasks, and S is made
@@ -35,7 +34,7 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str], latent: int | 
 
     Raises:
         ValueError: for fewer than two tasks, a name given twice, a tower that is no nn.Sequential or ends in another
-            layer, towers whose features differ in width, or a latent outside 1…width.
+            layer, or towers whose features differ in width.
 
     >>> from xstitch_lib.networks.towers import small_alexnet_fcn
     >>> outputs = {"seg": 19, "normals": 20}
@@ -51,19 +50,11 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str], latent: int | 
     heads, after = zip(*[_head(task, tower) for task, tower in towers.items()], strict=True)
     heads = dict(zip(towers, heads, strict=True))
     first = next(iter(heads.values()))
-    width = first.weight.shape[1]
     if len({(type(head), head.weight.shape[1]) for head in heads.values()}) > 1:
         raise ValueError(f"the shared map needs heads of one kind with equally many inputs; got {heads}")
-    latent = width if latent is None else latent
-    if not 1 <= latent <= width:
-        raise ValueError(f"latent must lie in 1…{width}, the width of the features before the heads; got {latent}")
     bodies = {task: nn.Sequential(OrderedDict(list(tower._modules.items())[:-1])) for task, tower in towers.items()}
-    shared = _linear_like(first, width, latent, bias=False)
-    with torch.no_grad():
-        shared.weight.copy_(torch.eye(latent, width).view_as(shared.weight))
-    narrowed = [_narrowed(head, latent) for head in heads.values()]
-    ends = [nn.Sequential(head, *rest) if rest else head for head, rest in zip(narrowed, after, strict=True)]
-    return MTLShared(bodies, shared, dict(zip(towers, ends, strict=True)))
+    ends = [nn.Sequential(head, *rest) if rest else head for head, rest in zip(heads.values(), after, strict=True)]
+    return MTLShared(bodies, _identity_like(first), dict(zip(towers, ends, strict=True)))
 
 
 class MTLShared(nn.Module):
@@ -94,16 +85,10 @@ def _head(task: str, tower: nn.Sequential) -> tuple[nn.Linear | nn.Conv2d, list[
     return head, after
 
 
-def _narrowed(head: nn.Linear | nn.Conv2d, latent: int) -> nn.Linear | nn.Conv2d:
-    narrow = _linear_like(head, latent, len(head.weight), bias=head.bias is not None)
+def _identity_like(head: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
+    """A square map of the head's inputs, of the head's kind."""
+    width, size = head.weight.shape[1], [] if isinstance(head, nn.Linear) else [1]
+    made = skip_init(type(head), width, width, *size, bias=False, device=head.weight.device, dtype=head.weight.dtype)
     with torch.no_grad():
-        narrow.weight.copy_(head.weight[:, :latent])
-        if head.bias is not None:
-            narrow.bias.copy_(head.bias)
-    return narrow
-
-
-def _linear_like(head: nn.Linear | nn.Conv2d, inputs: int, outputs: int, bias: bool) -> nn.Linear | nn.Conv2d:
-    size = [] if isinstance(head, nn.Linear) else [1]
-    weight = head.weight
-    return skip_init(type(head), inputs, outputs, *size, bias=bias, device=weight.device, dtype=weight.dtype)
+        made.weight.copy_(torch.eye(width).view_as(made.weight))
+    return made

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from xstitch_lib.networks.probe import untouched
 from xstitch_lib.unit import CrossStitchUnit
 
-AT_ONCE = 256  # images in a forward pass
+AT_ONCE = 32  # images in a forward pass
 
 
 def sharing(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -32,7 +33,7 @@ def sharing(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """
     found = {}
     for layer, (unit, moments) in _moments(net, images).items():
-        alpha = unit.alpha.detach().expand(len(moments), -1, -1)
+        alpha = unit.alpha.detach().cpu().expand(len(moments), -1, -1)
         parts = torch.einsum("cij,cik,cjk->cij", alpha, alpha, moments)  # cov(alpha_ij x_j, y_i)
         found[layer] = parts / parts.sum(-1, keepdim=True)
     return found
@@ -59,7 +60,7 @@ def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUn
     sums: dict[str, list[Tensor | float]] = {layer: [0.0, 0.0, 0.0] for layer in units}
 
     def look(layer: str, unit: CrossStitchUnit, maps: list[Tensor]) -> None:
-        x = torch.stack([m.transpose(0, 1).flatten(1).double() for m in maps])  # T, C, images and places
+        x = torch.stack([m.transpose(0, 1).flatten(1).cpu().double() for m in maps])  # T, C, images and places
         added = x.shape[2], x.sum(2), torch.einsum("jcn,kcn->cjk", x, x)
         sums[layer] = [old + new for old, new in zip(sums[layer], added, strict=True)]
 
@@ -67,14 +68,12 @@ def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUn
         unit.register_forward_pre_hook(lambda unit, args, layer=layer: look(layer, unit, args[0]))
         for layer, unit in units.items()
     ]
-    training, device = net.training, next(net.parameters()).device
+    device = next(net.parameters()).device
     try:
-        with torch.no_grad():
-            net.eval()
+        with torch.no_grad(), untouched(net):
             for some in images.split(AT_ONCE):
                 net(some.to(device))
     finally:
-        net.train(training)
         for hook in hooks:
             hook.remove()
     return {layer: (units[layer], _covariance(*sums[layer])) for layer in units}

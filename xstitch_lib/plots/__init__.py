@@ -25,11 +25,11 @@ from xstitch_lib.plots.drawings import (
     stitched_network,
 )
 from xstitch_lib.plots.pictures import class_frequencies, codebook, gallery
-from xstitch_lib.plots.style import COLOURS, TASKS, show_map, use_style
+from xstitch_lib.plots.style import COLOURS, TASK_COLOURS, use_style
 
 __all__ = [
     "COLOURS",
-    "TASKS",
+    "TASK_COLOURS",
     "class_frequencies",
     "codebook",
     "cross_stitch_figure",
@@ -46,7 +46,6 @@ __all__ = [
     "paired_differences",
     "roofline",
     "shares",
-    "show_map",
     "sorted_alphas",
     "split_networks",
     "stitched_network",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from xstitch_lib.plots.style import COLOURS, TASKS
+from xstitch_lib.plots.style import COLOURS, TASK_COLOURS
 from xstitch_lib.statistics import Difference, summary
 
 
@@ -26,7 +26,9 @@ def paired_differences(
     for row, (name, seeds) in enumerate(values.items()):
         mean, low, high, _ = summaries[name]
         ax.plot(seeds, [row + 0.18] * len(seeds), "o", ms=4, color=COLOURS["muted"], alpha=0.8)
-        ax.errorbar(mean, row - 0.1, xerr=[[mean - low], [high - mean]], fmt="D", ms=6, capsize=4, color=TASKS[0], lw=2)
+        ax.errorbar(
+            mean, row - 0.1, xerr=[[mean - low], [high - mean]], fmt="D", ms=6, capsize=4, color=TASK_COLOURS[0], lw=2
+        )
     ax.axvline(0, color=COLOURS["ink"], lw=1)
     if claim is not None:
         ax.axvline(claim, color=COLOURS["b"], lw=1.4, ls=(0, (4, 3)))
@@ -44,7 +46,7 @@ def gain_bars(gains: Mapping[str, Mapping[str, Sequence[float]]], units: Mapping
     """
     arms = list(next(iter(gains.values())))
     figure, axes = plt.subplots(1, len(gains), figsize=(3.7 * len(gains), 0.36 * len(arms) + 1.2), sharey=True)
-    for ax, (task, by_arm), colour in zip(np.atleast_1d(axes), gains.items(), TASKS, strict=False):
+    for ax, (task, by_arm), colour in zip(np.atleast_1d(axes), gains.items(), TASK_COLOURS, strict=False):
         for row, (_, values) in enumerate(by_arm.items()):
             mean, low, high, _ = summary(values)
             ax.barh(row, mean, height=0.62, color=colour, alpha=0.35, lw=0)
@@ -93,7 +95,7 @@ def gain_against_count(classes: pd.DataFrame, unit: str) -> Figure:
     """
     figure, ax = plt.subplots(figsize=(7.2, 3.8))
     error = [classes.gain - classes.low, classes.high - classes.gain]
-    ax.errorbar(classes["count"], classes.gain, yerr=error, fmt="o", ms=5, capsize=3, color=TASKS[0], lw=1.4)
+    ax.errorbar(classes["count"], classes.gain, yerr=error, fmt="o", ms=5, capsize=3, color=TASK_COLOURS[0], lw=1.4)
     for row in classes.itertuples():
         ax.annotate(row[1], (row.count, row.high), (0, 4), textcoords="offset points", ha="center", fontsize=8)
     ax.axhline(0, color=COLOURS["ink"], lw=1)
@@ -113,7 +115,10 @@ def curves_with_bands(
         xlabel, ylabel: what counts the steps, and what is drawn.
     """
     figure, ax = plt.subplots(figsize=(6.4, 3.4))
-    colours, lines = [*TASKS, COLOURS["mixed"], COLOURS["muted"]], ["-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2))]
+    colours, lines = (
+        [*TASK_COLOURS, COLOURS["mixed"], COLOURS["muted"]],
+        ["-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2))],
+    )
     for (arm, values), colour, line in zip(curves.items(), colours, lines, strict=False):
         summaries = [summary(row) for row in values.to_numpy()]
         mean, low, high = np.array([s[:3] for s in summaries]).T

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from xstitch_lib.plots.style import COLOURS, TASKS
+from xstitch_lib.plots.style import COLOURS, TASK_COLOURS
 
 
 def roofline(points: Mapping[str, Sequence[tuple[float, float]]], peak: float, bandwidth: float) -> Figure:
@@ -21,7 +21,7 @@ def roofline(points: Mapping[str, Sequence[tuple[float, float]]], peak: float, b
     intensities = [point[0] for layers in points.values() for point in layers]
     x = np.geomspace(min(intensities) / 2, max(max(intensities), peak / bandwidth) * 2, 200)
     ax.plot(x, np.minimum(peak, x * bandwidth) / 1e9, color=COLOURS["ink"], lw=1.6)
-    for (kind, layers), marker, colour in zip(points.items(), "soD^", [*TASKS, COLOURS["mixed"]], strict=False):
+    for (kind, layers), marker, colour in zip(points.items(), "soD^", [*TASK_COLOURS, COLOURS["mixed"]], strict=False):
         across, speed = zip(*layers, strict=True)
         ax.plot(across, np.divide(speed, 1e9), marker, color=colour, ms=7, label=kind)
     ax.axvline(peak / bandwidth, color=COLOURS["grid"], lw=1, zorder=0)

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from xstitch_lib.plots.style import COLOURS, TASKS
+from xstitch_lib.plots.style import COLOURS, TASK_COLOURS
 from xstitch_lib.statistics import summary
 
 
@@ -17,7 +17,9 @@ def magnitudes(rms: dict[str, Sequence[float]]) -> Figure:
     """How large a map is after each of several units in a row, one line an initialisation, on a log scale."""
     figure, ax = plt.subplots(figsize=(5.6, 3.1))
     styles = [("o", "-"), ("s", "--"), ("^", ":"), ("D", "-.")]
-    for (name, values), (marker, line), colour in zip(rms.items(), styles, [*TASKS, COLOURS["mixed"]], strict=False):
+    for (name, values), (marker, line), colour in zip(
+        rms.items(), styles, [*TASK_COLOURS, COLOURS["mixed"]], strict=False
+    ):
         ax.plot(range(len(values)), values, marker=marker, ls=line, color=colour, label=name)
     ax.set(yscale="log", xlabel="units passed", ylabel="size of the maps (RMS, start = 1)")
     ax.set_xticks(range(len(values)))
@@ -32,7 +34,7 @@ def learned_alphas(alpha: Tensor, per_layer: Tensor) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.9), sharey=True)
     for task, ax in enumerate(axes):
         for other, name, colour in [
-            (task, r"$\alpha_S$", TASKS[task]),
+            (task, r"$\alpha_S$", TASK_COLOURS[task]),
             (1 - task, r"$\alpha_D$", COLOURS["mixed"]),
         ]:
             values = np.sort(alpha[:, task, other].numpy())
@@ -48,7 +50,7 @@ def learned_alphas(alpha: Tensor, per_layer: Tensor) -> Figure:
 def finite_difference_errors(steps: Sequence[float], errors: Mapping[str, Sequence[float]]) -> Figure:
     """Relative error of finite differences against their step, one line a formula, log-log."""
     figure, ax = plt.subplots(figsize=(5.6, 3.1))
-    for (name, values), line, colour in zip(errors.items(), ["-", "--"], TASKS, strict=False):
+    for (name, values), line, colour in zip(errors.items(), ["-", "--"], TASK_COLOURS, strict=False):
         ax.plot(steps, values, marker="o", ms=4, ls=line, color=colour, label=name)
     ax.set(xscale="log", yscale="log", xlabel="step h", ylabel="relative difference")
     ax.grid(axis="y")
@@ -60,7 +62,7 @@ def finite_difference_errors(steps: Sequence[float], errors: Mapping[str, Sequen
 def training_paths(paths: dict[str, Sequence[float]], ylabel: str) -> Figure:
     """A quantity along the training steps, one line a run, on a log scale."""
     figure, ax = plt.subplots(figsize=(5.6, 3.1))
-    for (name, values), line, colour in zip(paths.items(), ["-", "--", ":"], TASKS, strict=False):
+    for (name, values), line, colour in zip(paths.items(), ["-", "--", ":"], TASK_COLOURS, strict=False):
         ax.plot(values, ls=line, color=colour, label=name, lw=2)
     ax.set(yscale="log", xlabel="step", ylabel=ylabel)
     ax.legend(title="Eq. 3")
@@ -77,7 +79,9 @@ def sorted_alphas(alphas: Mapping[str, np.ndarray], tasks: Sequence[str]) -> Fig
                 name = r"$\alpha_S$" if i == j else rf"$\alpha_D$ from {other}"
                 quantiles = np.linspace(0, 1, len(alpha))
                 line = "-" if i == j else (0, (4, 2))
-                ax.plot(quantiles, np.sort(alpha[:, i, j]), color=TASKS[i], ls=line, lw=1.8, label=f"{task} {name}")
+                ax.plot(
+                    quantiles, np.sort(alpha[:, i, j]), color=TASK_COLOURS[i], ls=line, lw=1.8, label=f"{task} {name}"
+                )
         ax.set(title=layer, xlabel="share of channels", xticks=[0, 0.5, 1])
     axes[0, 0].set_ylabel("weight")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2 * len(tasks), fontsize=9)
@@ -100,7 +104,7 @@ def weights_by_start(weights: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         col="arm",
         hue="task",
         style="weight",
-        palette=TASKS[: len(names)],
+        palette=TASK_COLOURS[: len(names)],
         kind="line",
         errorbar=("pi", 100),
         height=2.0,
@@ -130,7 +134,7 @@ def shares(sharing: pd.DataFrame, names: Mapping[str, str], ylabel: str) -> Figu
         ax.plot(x[:, None] + 0.07, of_task, "o", ms=3, color=COLOURS["muted"], alpha=0.7)
         error = [[s.mean - s.low for s in found], [s.high - s.mean for s in found]]
         ax.errorbar(
-            x, [s.mean for s in found], yerr=error, fmt="Ds"[i % 2], ms=5, capsize=3, color=TASKS[i], label=name
+            x, [s.mean for s in found], yerr=error, fmt="Ds"[i % 2], ms=5, capsize=3, color=TASK_COLOURS[i], label=name
         )
     ax.axhline(0, color=COLOURS["ink"], lw=1)
     ax.set(xticks=range(len(layers)), xticklabels=layers, ylabel=ylabel)

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from xstitch_lib.plots.style import COLOURS, TASKS, arrow, box, canvas, show_map
+from xstitch_lib.plots.style import COLOURS, TASK_COLOURS, arrow, box, canvas, show_map
 
 
 def map_grid(maps: Sequence[Sequence[Tensor]], rows: Sequence[str], columns: Sequence[str]) -> Figure:
@@ -18,8 +18,8 @@ def map_grid(maps: Sequence[Sequence[Tensor]], rows: Sequence[str], columns: Seq
     )
     for i, row in enumerate(maps):
         for j, map_ in enumerate(row):
-            show_map(axes[i, j], map_, columns[j] if i == 0 else "", scale, TASKS[i % len(TASKS)])
-        axes[i, 0].set_ylabel(rows[i], rotation=0, ha="right", va="center", color=TASKS[i % len(TASKS)])
+            show_map(axes[i, j], map_, columns[j] if i == 0 else "", scale, TASK_COLOURS[i % len(TASK_COLOURS)])
+        axes[i, 0].set_ylabel(rows[i], rotation=0, ha="right", va="center", color=TASK_COLOURS[i % len(TASK_COLOURS)])
     figure.tight_layout(pad=0.4)
     return figure
 
@@ -29,8 +29,8 @@ def one_image_two_tasks(image: Tensor, answer_a: str, answer_b: str) -> Figure:
     figure, ax = canvas(7.2, 2.3)
     ax.imshow(image.numpy(), cmap="gray", extent=(0.25, 2.05, 0.25, 2.05), interpolation="none", zorder=2)
     for y, name, answer, colour in [
-        (1.65, "network A", answer_a, TASKS[0]),
-        (0.65, "network B", answer_b, TASKS[1]),
+        (1.65, "network A", answer_a, TASK_COLOURS[0]),
+        (0.65, "network B", answer_b, TASK_COLOURS[1]),
     ]:
         arrow(ax, (2.2, 1.15), (3.05, y), COLOURS["muted"], lw=1.4)
         box(ax, 3.9, y, name, colour)
@@ -56,18 +56,18 @@ def cross_stitch_figure(maps: Sequence[Tensor], mixed: Sequence[Tensor], alpha: 
         ]:
             extent = (x - 0.5, x + 0.5, y - 0.5, y + 0.5)
             ax.imshow(map_.numpy(), cmap="cividis", extent=extent, vmin=0, vmax=scale, interpolation="none")
-            ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=TASKS[task], lw=2.2, zorder=3))
+            ax.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, ec=TASK_COLOURS[task], lw=2.2, zorder=3))
             outside = x - 0.62 if x == left else x + 0.62
             ax.text(outside, y, label, ha="right" if x == left else "left", va="center", fontsize=14)
     for i, to in enumerate("AB"):
         for j, source in enumerate("AB"):
             start, end = (left + 0.6, heights[j]), (right - 0.6, heights[i])
-            arrow(ax, start, end, TASKS[j], lw=2, linestyle="-" if i == j else (0, (4, 3)), zorder=1)
+            arrow(ax, start, end, TASK_COLOURS[j], lw=2, linestyle="-" if i == j else (0, (4, 3)), zorder=1)
             at = 0.5 if i == j else 0.26
             x, y = (s + at * (e - s) for s, e in zip(start, end, strict=True))
             text = rf"$\alpha_{{{to}{source}}}={float(alpha[i, j]):.2g}$"
             paper = {"boxstyle": "round,pad=0.15", "fc": COLOURS["paper"], "ec": "none"}
-            ax.text(x, y, text, ha="center", va="center", color=TASKS[j], fontsize=11, bbox=paper)
+            ax.text(x, y, text, ha="center", va="center", color=TASK_COLOURS[j], fontsize=11, bbox=paper)
     ax.text(left, 3.05, "maps of one layer", ha="center", color=COLOURS["muted"], fontsize=10)
     ax.text(right, 3.05, "what the next layers see", ha="center", color=COLOURS["muted"], fontsize=10)
     ax.set(xlim=(0, 7.2), ylim=(0, 3.3), aspect="equal")
@@ -90,18 +90,18 @@ def stitched_network(layout: dict[str, list[tuple[str, bool]]]) -> Figure:
     figure, ax = canvas(x - step + width / 2 + 0.25, rise * (len(tasks) - 1) + 1.25)
     y = {task: rise * (len(tasks) - 1 - i) + 0.5 for i, task in enumerate(tasks)}
     for i, task in enumerate(tasks):
-        ax.text(places[0] - width / 2, y[task] + 0.42, task, color=TASKS[i], fontsize=10, weight="bold")
+        ax.text(places[0] - width / 2, y[task] + 0.42, task, color=TASK_COLOURS[i], fontsize=10, weight="bold")
         for k, (layer, stitched) in enumerate(layout[task]):
             corner = (places[k] - width / 2, y[task] - 0.2)
-            ax.add_patch(plt.Rectangle(corner, width, 0.4, fc=COLOURS["paper"], ec=TASKS[i], lw=1.4, zorder=2))
-            ax.text(places[k], y[task], layer, ha="center", va="center", fontsize=7.5, color=TASKS[i], zorder=3)
+            ax.add_patch(plt.Rectangle(corner, width, 0.4, fc=COLOURS["paper"], ec=TASK_COLOURS[i], lw=1.4, zorder=2))
+            ax.text(places[k], y[task], layer, ha="center", va="center", fontsize=7.5, color=TASK_COLOURS[i], zorder=3)
             if k + 1 == len(places):
                 break
             start, end = places[k] + width / 2, places[k + 1] - width / 2
             for other in tasks if stitched else [task]:
                 same = other == task
                 style = {"lw": 1.6 if same else 1.2, "ls": "-" if same else (0, (4, 2)), "zorder": 1}
-                ax.plot([start, end], [y[task], y[other]], color=TASKS[i], **style)
+                ax.plot([start, end], [y[task], y[other]], color=TASK_COLOURS[i], **style)
     ax.set(xlim=(0, figure.get_figwidth()), ylim=(0, figure.get_figheight()), aspect="equal")
     return figure
 
@@ -123,13 +123,15 @@ def split_networks(layers: Sequence[str], splits: Sequence[str], tasks: Sequence
         ax.text(left - 0.15, y, f"split-{at}", ha="right", va="center", fontsize=9)
         start = layers.index(at)
         for k in range(len(layers)):
-            places = [(y, COLOURS["muted"])] if k < start else [(y + 0.14, TASKS[0]), (y - 0.14, TASKS[1])]
+            places = (
+                [(y, COLOURS["muted"])] if k < start else [(y + 0.14, TASK_COLOURS[0]), (y - 0.14, TASK_COLOURS[1])]
+            )
             for middle, colour in places:
                 corner = (left + wide * k + 0.05, middle - 0.11)
                 style = {"fc": colour, "ec": colour, "alpha": 0.45 if k < start else 0.75, "lw": 0}
                 ax.add_patch(plt.Rectangle(corner, wide - 0.1, 0.22, **style))
         if row == 0:
-            for name, offset, colour in zip(tasks, (0.14, -0.14), TASKS, strict=False):
+            for name, offset, colour in zip(tasks, (0.14, -0.14), TASK_COLOURS, strict=False):
                 x = left + wide * len(layers) + 0.05
                 ax.text(x, y + offset, name, va="center", fontsize=8.5, color=colour, weight="bold")
     return figure

@@ -22,7 +22,7 @@ COLOURS = {
     "c": "#00855f",  # task C
     "mixed": "#8b4a8b",
 }
-TASKS = [COLOURS["a"], COLOURS["b"], COLOURS["c"]]
+TASK_COLOURS = [COLOURS["a"], COLOURS["b"], COLOURS["c"]]
 
 
 def use_style() -> None:
@@ -31,7 +31,7 @@ def use_style() -> None:
     sns.set_theme(
         context="notebook",
         style="ticks",
-        palette=TASKS,
+        palette=TASK_COLOURS,
         rc={
             **dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"], ink),
             **dict.fromkeys(["figure.facecolor", "axes.facecolor", "savefig.facecolor"], COLOURS["paper"]),

@@ -94,10 +94,13 @@ def cross_stitch(bench: Bench, arm: Arm) -> Trained:
         net = _stitched(bench, arm, bench.fresh())
         return Trained(net, {"": _both_phases(bench, arm, net)})
     towers, first = bench.one_task()
+    histories = {"": {0: first}}
     if arm.partner != "same":
-        towers = _with_partners(bench, towers, aligned=arm.partner == "aligned")
+        towers, others = _with_partners(bench, towers, aligned=arm.partner == "aligned")
+        histories["partner"] = {0: others}
     net = _stitched(bench, arm, towers)
-    return Trained(net, {"": {0: first, 1: _phase(bench, arm, net, bench.world.tasks, 1)}})
+    histories[""][1] = _phase(bench, arm, net, bench.world.tasks, 1)
+    return Trained(net, histories)
 
 
 def self_stitch(bench: Bench, arm: Arm) -> Trained:
@@ -142,14 +145,17 @@ def _phase(bench: Bench, arm: Arm, net: nn.Module, tasks: Mapping[str, Task], ph
     return bench.train(net, tasks, phase, arm.run_name(part, scale), unit_lr_scale=scale)
 
 
-def _with_partners(bench: Bench, towers: Mapping[str, nn.Module], aligned: bool) -> dict[str, nn.Module]:
-    """The first task's tower, and the other tasks' from other random weights."""
+def _with_partners(
+    bench: Bench, towers: Mapping[str, nn.Module], aligned: bool
+) -> tuple[dict[str, nn.Module], History]:
+    """The first task's tower, and the other tasks' from other random weights, with how these were trained."""
     (task, first), *_ = towers.items()
-    partners = {name: tower for name, tower in bench.one_task(weights="b")[0].items() if name != task}
+    others, history = bench.one_task(weights="b")
+    partners = {name: tower for name, tower in others.items() if name != task}
     if aligned:
         images = bench.world.train[:ALIGNED_ON]["image"]
         partners = {name: align(tower, first, images) for name, tower in partners.items()}
-    return {task: first} | partners
+    return {task: first} | partners, history
 
 
 def _stitched(bench: Bench, arm: Arm, towers: Mapping[str, nn.Module]) -> nn.Module:

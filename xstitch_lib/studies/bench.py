@@ -62,7 +62,7 @@ class Bench:
     def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
         """A tower for each task, of the random initialisation called ``weights``; see `World.one_start`."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(number(f"{self.seed} weights {weights}"))
+            torch.manual_seed(seed_of(f"{self.seed} weights {weights}"))
             towers = {task: self.world.tower(task) for task in self.world.tasks}
         first, *others = towers.values()
         for tower in others if self.world.one_start else []:
@@ -102,7 +102,7 @@ class Bench:
             steps=scale.steps[phase],
             lr=scale.lr[phase],
             unit_lr_scale=unit_lr_scale,
-            seed=number(f"{self.seed} order {order} {phase}"),
+            seed=seed_of(f"{self.seed} order {order} {phase}"),
             resume=self.folder / self._file(name, phase),
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
@@ -113,6 +113,7 @@ class Bench:
             precision=self.precision,
             channels_last=scale.channels_last,
             snapshots=scale.snapshots if phase else 0,
+            checkpoint_every=min(500, max(1, scale.steps[phase] // 10)),
         )
 
     def _file(self, name: str, phase: int) -> str:
@@ -135,6 +136,6 @@ def training_code() -> str:
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 
-def number(text: str) -> int:
+def seed_of(text: str) -> int:
     """A seed from words: the same on every machine, and independent of the seeds of other words."""
     return zlib.crc32(text.encode())

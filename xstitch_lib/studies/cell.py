@@ -41,6 +41,8 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
     except FloatingPointError as error:
         step = " ".join(str(error).split()[:3])
         return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started)}
+    runs = {id(history): history for phases in trained.histories.values() for history in phases.values()}
+    before = sum([history.seconds_before for history in runs.values()])
     world = bench.world
     results, per_class = world.results(trained.net, trained.histories)
     return cell | {
@@ -53,7 +55,7 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
         "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
         "sharing": _sharing(world.validation[:]["image"], trained.net) if _shares(arm) else {},
         "data": world.fingerprints(),
-        "provenance": origin | {"precision": bench.precision} | _seconds(started),
+        "provenance": origin | {"precision": bench.precision} | _seconds(started - before),
     }
 
 

@@ -4,7 +4,7 @@ Scales: "live" is what a chapter runs in front of its reader, "small" what is re
 AlexNet-FCN, SGD with momentum, batch 16. "medium" and "full" are NYU-v2 on AlexNet-FCN-32s from ImageNet's
 convolutions: "medium" what two CPU cores can run in hours, "full" for a GPU, with the paper's width, batch and number
 of steps. One-task training first, then what the arm does with the towers. What was chosen was chosen by `choices` and
-`nyuv2_choices`: validation pictures, and seeds that no table uses.
+`nyuv2_choices`: validation pictures, and seeds that no table uses. The split is chosen on Rooms and carried over.
 """
 
 from dataclasses import replace
@@ -90,8 +90,14 @@ table2 = Study(
 table3 = Study(
     "table3",
     "Should the towers be trained alone before they are stitched?",
-    [Arm("one-task", "cross-stitch"), Arm("random", "cross-stitch", start="random")],
-    SCALES,
+    [
+        Arm("one-task", "cross-stitch"),
+        *[Arm(name, "cross-stitch", start="random") for name in ("random", "ImageNet")],  # what towers start from
+    ],
+    {
+        **{name: replace(scale, arms=("one-task", "random")) for name, scale in ROOMS.items()},
+        **{name: replace(scale, arms=("one-task", "ImageNet")) for name, scale in NYU.items()},
+    },
 )
 table5 = Study(
     "table5",
@@ -117,7 +123,7 @@ alphas = Study(
         Arm("another initialisation", "cross-stitch", partner="another"),
         Arm("another, aligned", "cross-stitch", partner="aligned"),
     ],
-    SCALES,
+    ROOMS,  # from ImageNet all towers have one initialisation
 )
 
 

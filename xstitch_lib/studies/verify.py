@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +10,6 @@ import torch
 from xstitch_lib.record import Record, tidy
 from xstitch_lib.studies import cell
 from xstitch_lib.studies.arms import Arm
-from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import recorded_scale, tuples
 
@@ -37,16 +35,6 @@ def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[in
             with _threads(recorded["provenance"]["threads"]), tempfile.TemporaryDirectory() as folder:
                 found = cell.run(arm, scale, recorded["seed"], Path(folder))
             yield f"{recorded['arm']}, seed {recorded['seed']}: {_compare(recorded, found)}"
-
-
-def first_losses(record: Record, seed: int, steps: int = 50) -> dict[str, tuple[list[float], list[float]]]:
-    """The one-task towers' losses over the first ``steps`` steps: task → (recorded, run again)."""
-    curves = record.cell("one-task", seed)["curves"][""]["0"]
-    _, scale = recorded_settings(record, "one-task")
-    with _threads(record.cell("one-task", seed)["provenance"]["threads"]), tempfile.TemporaryDirectory() as folder:
-        short = replace(scale, steps=(steps, scale.steps[1]))
-        table = Bench(short, seed, Path(folder)).one_task()[1].table
-    return {task: (curves[task]["loss"][1][: len(rows)], rows.value.tolist()) for task, rows in table.groupby("task")}
 
 
 @contextmanager

@@ -8,16 +8,16 @@ from torch.nn import functional as F
 
 VOTE = math.radians(15)  # how far a normal may lie from a direction and still count for it, as a Gaussian's deviation
 YAWS, PITCHES = range(0, 90, 15), range(-45, 46, 15)  # degrees; first guesses, refined afterwards
+ROUNDS = 10  # of refining the directions
 VOTERS = 1024  # pixels of a picture, about, that choose its directions
 
 
-def manhattan(normals: Tensor, within: float = 20.0, rounds: int = 10) -> Tensor:
+def manhattan(normals: Tensor, within: float = 20.0) -> Tensor:
     """Turn each normal that lies near one of its picture's three perpendicular directions to that direction.
 
     Args:
         normals: (B, 3, H, W) unit vectors, all-zero where there is none.
         within: degrees; normals further from every direction, of a sofa's arm or a ball, stay as they are.
-        rounds: of refining the directions.
 
     Returns:
         (B, 3, H, W) unit vectors. A picture without any normal stays as it is.
@@ -30,7 +30,7 @@ def manhattan(normals: Tensor, within: float = 20.0, rounds: int = 10) -> Tensor
     """
     voters = _voters(normals)
     frame = _best_start(voters)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         frame = _refined(frame, voters)
     return _snapped(normals, frame, math.cos(math.radians(within)))
 

@@ -48,7 +48,7 @@ def normals_from_depth(depth: Tensor, camera: Camera = KINECT, stride: int = 1, 
     inverse = torch.where(depth > 0, 1 / depth, 0).float()
     padded = F.pad(inverse, [radius] * 4)
     middle = inverse[start::stride, start::stride][:height, :width]
-    n, x, y, xx, xy, yy, d, xd, yd = sums = torch.zeros(9, height, width)
+    n, x, y, xx, xy, yy, d, xd, yd = sums = torch.zeros(9, height, width, device=depth.device)
     for i in range(-radius, radius + 1):
         for j in range(-radius, radius + 1):
             rows, columns = [slice(radius + start + k, None, stride) for k in (i, j)]
@@ -66,8 +66,8 @@ def normals_from_depth(depth: Tensor, camera: Camera = KINECT, stride: int = 1, 
     known = (n >= FEWEST) & (determinant * n * n > FLATTEST) & (middle > 0)
     determinant = determinant.where(known, 1)
     right, down = (yy * xd - xy * yd) / determinant, (xx * yd - xy * xd) / determinant  # slopes a pixel
-    row = torch.arange(height).unsqueeze(1) * stride + start - camera.cy
-    column = torch.arange(width) * stride + start - camera.cx
+    row = torch.arange(height, device=depth.device).unsqueeze(1) * stride + start - camera.cy
+    column = torch.arange(width, device=depth.device) * stride + start - camera.cx
     fitted = middle + d - right * x - down * y
     plane = torch.stack([right * camera.fx, down * camera.fy, fitted - right * column - down * row])
     return -F.normalize(plane, dim=0) * known
