@@ -88,7 +88,7 @@ def test_a_failed_save_leaves_the_old_record(content, saved):
 
 
 def test_a_study_that_was_not_recorded_tells_the_command(tmp_path):
-    with pytest.raises(FileNotFoundError, match="scale 'full': see `xstitch list` .* `xstitch run table5 --scale …`"):
+    with pytest.raises(FileNotFoundError, match=r"scale 'full': see `xstitch list` .* `xstitch run table5 --scale …`"):
         record.load("table5", folder=tmp_path)
 
 
