@@ -137,9 +137,11 @@ def test_two_records_are_compared_seed_by_seed():
 def test_a_verdict_is_written_with_its_gain_and_interval(monkeypatch):
     made = a_record({"a": shifted(1), "b": shifted(0)})
     monkeypatch.setattr(claims, "load", lambda study, scale: made)
-    monkeypatch.setitem(CLAIMS, "test", [Claim("6.2", "a is better", ("s",), better("a", "b"))])
-    row = claims.verdicts("test").iloc[0]
-    assert row.claim == "a is better" and row.source == "6.2" and "normals" not in row
+    known = [Claim("6.2", "a is better", (study,), better("a", "b")) for study in ("table5", "few_labels")]
+    monkeypatch.setitem(CLAIMS, "test", known)
+    assert len(claims.verdicts("test")) == 2
+    (row,) = claims.verdicts("test", scale="medium").itertuples()  # the other study has no such scale
+    assert row.claim == "a is better" and row.source == "6.2" and not hasattr(row, "normals")
     assert re.fullmatch(r"\*\*supported\*\*: \+1\.01 points \(\+0\.\d\d to \+1\.\d\d\)", row.segmentation)
 
 

@@ -14,6 +14,7 @@ from xstitch_lib.alphas import own_minus_other
 from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.record import Record, load
 from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
+from xstitch_lib.studies import STUDIES
 
 # as tables and figures name the tasks of a record
 TASKS = {
@@ -318,16 +319,16 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
 
     Args:
         about: a key of `CLAIMS`.
-        scale: of the records.
+        scale: of the records. Claims about studies without such a scale are left out.
 
     Raises:
         FileNotFoundError: if a study has not been recorded, with the command that does it.
     """
-    found = [claim.measure(*[load(name, scale) for name in claim.studies]) for claim in CLAIMS[about]]
+    claims = [claim for claim in CLAIMS[about] if all([scale in STUDIES[name].scales for name in claim.studies])]
+    found = [claim.measure(*[load(name, scale) for name in claim.studies]) for claim in claims]
     columns = {
         column: [str(by_task.get(task, "")) for by_task in found]
         for task, column in TASKS.items()
         if any(task in by_task for by_task in found)
     }
-    claims = CLAIMS[about]
     return pd.DataFrame({"claim": [c.text for c in claims], "source": [c.source for c in claims]} | columns)
