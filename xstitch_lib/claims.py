@@ -325,7 +325,9 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
         FileNotFoundError: if a study has not been recorded, with the command that does it.
     """
     claims = [claim for claim in CLAIMS[about] if all([scale in STUDIES[name].scales for name in claim.studies])]
-    found = [claim.measure(*[load(name, scale) for name in claim.studies]) for claim in claims]
+    names = dict.fromkeys([name for claim in claims for name in claim.studies])
+    records = {name: load(name, scale) for name in names}
+    found = [claim.measure(*[records[name] for name in claim.studies]) for claim in claims]
     columns = {
         column: [str(by_task.get(task, "")) for by_task in found]
         for task, column in TASKS.items()
