@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xstitch_lib.alphas import own_minus_other, sorted_weights
-from xstitch_lib.claims import own_at, own_more_than, shares_more, takes_more
+from xstitch_lib.measures import own_at, own_more_than, shares_more, takes_more
 from xstitch_lib.record import Record
 
 LAYERS = ["pool1", "pool5", "fc7", "pool2", "fc6"]

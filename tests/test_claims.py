@@ -5,10 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from xstitch_lib import claims, paper, record
-from xstitch_lib.claims import (
-    CLAIMS,
-    Claim,
+from xstitch_lib import claims, measures, paper, record
+from xstitch_lib.claims import CLAIMS, Claim
+from xstitch_lib.measures import (
     better,
     converges_faster,
     gains_more,
@@ -166,4 +165,4 @@ def test_the_recorded_verdicts_have_finite_intervals(about, scale):
 
 
 def test_arms_of_table_1_are_called_as_in_the_paper():
-    assert set(claims.STARTS) == set(paper.table("table1").arm)
+    assert set(measures.STARTS) == set(paper.table("table1").arm)

@@ -1,19 +1,26 @@
-"""Claims, the paper's and others', each with the comparison of recorded runs that tests it: all verdicts of the book.
+"""Claims, the paper's and others', each with the comparison of records that tests it: all verdicts of the book."""
 
-A measure takes the records of a claim's studies and returns task → `Finding`. Positive gains support the claim.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from xstitch_lib.alphas import own_minus_other
-from xstitch_lib.networks.towers import POOLS
-from xstitch_lib.record import Record, load
-from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
+from xstitch_lib.measures import (
+    Measure,
+    better,
+    converges_faster,
+    gains_more,
+    gains_more_if_related,
+    gains_more_than,
+    only,
+    own_at,
+    own_more_than,
+    rarer_gains_more,
+    rarest_gain,
+    shares_more,
+    takes_more,
+    worst_start_gains,
+)
+from xstitch_lib.record import load
 from xstitch_lib.studies import STUDIES
 
 # as tables and figures name the tasks of a record
@@ -24,21 +31,6 @@ TASKS = {
     "article": "articles",
     "second": "second label",
 }
-STARTS = ["(0.1, 0.9)", "(0.5, 0.5)", "(0.7, 0.3)", "(0.9, 0.1)"]
-
-
-class Finding(NamedTuple):
-    """A gain with its interval, what it is measured in, and the verdict on the claim."""
-
-    gain: Difference
-    unit: str
-    verdict: str
-
-    def __str__(self) -> str:
-        return f"**{self.verdict}**: {self.gain.short(self.unit if self.unit == '°' else f' {self.unit}')}"
-
-
-Measure = Callable[..., Mapping[str, Finding]]
 
 
 @dataclass(frozen=True)
@@ -49,186 +41,13 @@ class Claim:
         source: the paper's section; "README", of the TensorFlow re-implementation; "ours" for a question of neither.
         text: the claim.
         studies: names of those whose records ``measure`` takes.
-        measure: records → task → `Finding`.
+        measure: records → task → `Finding`; see `xstitch_lib.measures`.
     """
 
     source: str
     text: str
     studies: tuple[str, ...]
     measure: Measure
-
-
-def unit_of(metric: str) -> str:
-    return "°" if metric in LOWER_IS_BETTER else "points"
-
-
-def better(first: str, second: str) -> Measure:
-    """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs.
-
-    Nothing is found where a scale leaves one of the arms out.
-    """
-
-    def measure(record: Record) -> dict[str, Finding]:
-        if not {first, second} <= set(record.content["arms"]):
-            return {}
-        primary = [tuple(pair) for pair in record.content["primary"]]
-        pairs = primary if (first, second) in primary else [(first, second)]
-        found = contrasts(record.table, pairs, record.content["metrics"])
-        rows = found[(found["first"] == first) & (found.second == second)]
-        return {row.task: Finding(row.gain, unit_of(row.metric), row.verdict) for row in rows.itertuples()}
-
-    return measure
-
-
-def gains_more_than(points: float, first: str, second: str) -> Measure:
-    """The gain of one arm over another is larger than ``points``; the `Finding` has the gain itself."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        found = {}
-        for task, metric in record.content["metrics"].items():
-            values = gains(record.table, first, second, task, metric)
-            found[task] = Finding(summary(values), unit_of(metric), summary(values - points).verdict)
-        return found
-
-    return measure
-
-
-def worst_start_gains(starts: Record) -> dict[str, Finding]:
-    """Table 1: even the worst of the paper's four starts is better than one-task."""
-    found = {}
-    for task, metric in starts.content["metrics"].items():
-        by_start = [gains(starts.table, start, "one-task", task, metric) for start in STARTS]
-        found[task] = _finding(min(by_start, key=np.mean), unit_of(metric))
-    return found
-
-
-def converges_faster(first: str, second: str) -> Measure:
-    """One arm is ahead of another on average over the second phase, on validation pictures."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        curves, found = record.curves[record.curves.phase == 1], {}
-        for task, metric in record.content["metrics"].items():
-            along = curves[(curves.task == task) & (curves.metric == metric) & (curves.step > 0)]
-            average = along.groupby(["arm", "seed", "task", "metric"], as_index=False).value.mean()
-            found[task] = _finding(gains(average, first, second, task, metric), unit_of(metric))
-        return found
-
-    return measure
-
-
-def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
-    """Figure 6: the mean gain of the classes with the fewest labels."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        counts = pd.Series(record.content["labels"]["seg"])
-        rarest = class_gains(record.per_class, first, second).loc[counts.nsmallest(classes).index]
-        return {"seg": _finding(rarest.mean(), "points")}
-
-    return measure
-
-
-def rarer_gains_more(first: str, second: str, predicted: bool = False) -> Measure:
-    """Figure 6: over classes, the rank correlation of gain and rareness; of all, or of those that are predicted."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gain = class_gains(record.per_class, first, second)
-        gain = gain.drop(hardly_predicted(record)) if predicted else gain
-        rareness = -pd.Series(record.content["labels"]["seg"]).loc[gain.index]
-        return {"seg": _finding(gain.corrwith(rareness, method="spearman"), "rank correlation")}
-
-    return measure
-
-
-def hardly_predicted(record: Record, iu: float = 1.0) -> list[str]:
-    """Classes whose IU in one-task training is below a point: what a network knows of them does not show."""
-    rows = record.per_class[(record.per_class.arm == ONE) & (record.per_class.metric == "IU")]
-    means = rows.groupby("class").value.mean()
-    return list(means[means < iu].index)
-
-
-def only(task: str, measure: Measure) -> Measure:
-    """A claim about one task."""
-    return lambda *records: {task: measure(*records)[task]}
-
-
-def gains_more(first: str, second: str) -> Measure:
-    """The gain of one arm over another is larger in the first record than in the second, seed by seed."""
-
-    def measure(here: Record, there: Record) -> dict[str, Finding]:
-        found = {}
-        for task, metric in here.content["metrics"].items():
-            more, less = (gains(record.table, first, second, task, metric) for record in (here, there))
-            found[task] = _finding((more - less).dropna(), unit_of(metric))
-        return found
-
-    return measure
-
-
-def gains_more_if_related(arm: str) -> Measure:
-    """The gain of an arm of `relatedness` over none is larger at the dial's upper end than at its lower."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        found = {}
-        for task, metric in record.content["metrics"].items():
-            least, most = (
-                gains(record.table, f"{arm}, {end} of 10", f"none, {end} of 10", task, metric) for end in (0, 10)
-            )
-            found[task] = _finding((most - least).dropna(), unit_of(metric))
-        return found
-
-    return measure
-
-
-def own_at(layer: str, arms: Sequence[str]) -> Measure:
-    """Section 5.4: mean alpha_S is above mean alpha_D at a layer, whatever the start; the start where it is least."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gaps, found = own_minus_other(record, arms, [layer]), {}
-        for task in record.content["metrics"]:
-            by_arm = [rows.value.to_numpy() for _, rows in gaps[gaps.task == task].groupby("arm")]
-            found[task] = _finding(min(by_arm, key=np.mean), "weight")
-        return found
-
-    return measure
-
-
-def own_more_than(layer: str, other: str, arm: str) -> Measure:
-    """Mean alpha_S is further above mean alpha_D at one layer than at another."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gaps, found = own_minus_other(record, [arm], [layer, other]), {}
-        for task in record.content["metrics"]:
-            by_layer = gaps[gaps.task == task].pivot(index="seed", columns="layer", values="value")
-            found[task] = _finding(by_layer[layer] - by_layer[other], "weight")
-        return found
-
-    return measure
-
-
-def shares_more(first: str, second: str, arm: str) -> Measure:
-    """Section 5.4: one task's alpha_S and alpha_D are closer than another's, on average over layers."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gaps = own_minus_other(record, [arm], POOLS).groupby(["seed", "task"]).value.mean().unstack()
-        return {first: _finding(gaps[second] - gaps[first], "weight")}
-
-    return measure
-
-
-def takes_more(first: str, second: str, arm: str) -> Measure:
-    """The same, by shares of variance: one task takes more from the other than the other from it."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        rows = record.sharing
-        taken = rows[(rows.arm == arm) & (rows.task != rows.source)].groupby(["seed", "task"]).share.mean().unstack()
-        return {first: _finding(taken[first] - taken[second], "share of variance")}
-
-    return measure
-
-
-def _finding(values: Sequence[float], measured_in: str) -> Finding:
-    gain = summary(values)
-    return Finding(gain, measured_in, gain.verdict)
 
 
 CROSS, ONE, SELF = "cross-stitch", "one-task", "self-stitch"
@@ -325,7 +144,7 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
         scale: of the records. Claims about studies without such a scale are left out.
 
     Raises:
-        FileNotFoundError: if a study has not been recorded, with the command that does it.
+        FileNotFoundError: if a study has not been recorded, with the commands that help.
     """
     claims = [claim for claim in CLAIMS[about] if all([scale in STUDIES[name].scales for name in claim.studies])]
     names = dict.fromkeys([name for claim in claims for name in claim.studies])
