@@ -1,6 +1,7 @@
 """The files around the library agree with each other."""
 
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -53,6 +54,16 @@ def test_training_path_imports_without_the_books_packages(module):
     ]
     code = f"import sys; sys.modules.update(dict.fromkeys({missing})); import {module}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_api_page_names_what_exists():
+    page = (ROOT / "book" / "api.md").read_text()
+    documented = re.findall(r"^\.\. auto\w+:: (\S+)(?:\n   :members: (.+))?", page, flags=re.MULTILINE)
+    assert documented
+    for name, members in documented:
+        thing = pkgutil.resolve_name(name)
+        missing = [m for m in members.split(", ") if m and not hasattr(thing, m)]
+        assert not missing, f"{name} has no {missing}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
