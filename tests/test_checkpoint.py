@@ -23,6 +23,7 @@ from training_runs import (
 
 from xstitch_lib.optim import cosine, milestones
 from xstitch_lib.tasks import Classification
+from xstitch_lib.training import fit
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -43,6 +44,19 @@ def test_interrupted_run_resumes_to_the_same_weights(optimizer, stop_at, tmp_pat
     assert loaded.seconds == history.seconds and loaded.seconds_before == 0
     assert_same(weights(again), weights(straight))
     assert [file.name for file in path.parent.iterdir()] == ["run.ckpt"]
+
+
+def test_a_run_goes_on_with_the_threads_it_was_begun_with_and_says_so(tmp_path):
+    options = {"resume": tmp_path / "run.ckpt", "checkpoint_every": 3}
+    interrupted(stitched(), augment=Noise(stop_at=7), **options)  # `train` uses one thread
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.warns(UserWarning, match="begun with 1 threads .* in place of 2"):
+            fit(stitched(), TASKS, samples(), steps=12, lr=0.05, batch_size=16, augment=Noise(), **options)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_killed_run_resumes_to_the_same_weights(tmp_path):

@@ -11,7 +11,6 @@ from xstitch_lib.measures import (
     better,
     converges_faster,
     gains_more,
-    gains_more_if_related,
     gains_more_than,
     hardly_predicted,
     only,
@@ -84,7 +83,8 @@ def test_the_ends_of_the_dial_are_compared_seed_by_seed():
     """At each end against none of that end: what a label is worth alone changes along the dial."""
     ends = {"none, 0 of 10": 0, "dense, 0 of 10": 1, "none, 10 of 10": 5, "dense, 10 of 10": 8}
     made = a_record({arm: [value + noise * value for noise in NOISE] for arm, value in ends.items()})
-    gain = gains_more_if_related("dense")(made)["seg"].gain
+    upper, lower = ("dense, 10 of 10", "none, 10 of 10"), ("dense, 0 of 10", "none, 0 of 10")
+    gain = gains_more(upper, lower)(made)["seg"].gain
     assert gain == pytest.approx(summary([(8 - 5 - 1) * (1 + noise) for noise in NOISE]))
 
 
@@ -129,7 +129,7 @@ def test_a_claim_can_be_about_one_task():
 
 def test_two_records_are_compared_seed_by_seed():
     here, there = a_record({"a": shifted(3), "b": shifted(0)}), a_record({"a": shifted(1), "b": shifted(0)})
-    gain = gains_more("a", "b")(here, there)["seg"].gain
+    gain = gains_more(("a", "b"), ("a", "b"))(here, there)["seg"].gain
     assert gain == pytest.approx(summary([2 * (1 + noise) for noise in NOISE]))
 
 

@@ -124,29 +124,18 @@ def only(task: str, measure: Measure) -> Measure:
     return lambda *records: {task: measure(*records)[task]}
 
 
-def gains_more(first: str, second: str) -> Measure:
-    """The gain of one arm over another is larger in the first record than in the second, seed by seed."""
+def gains_more(more: tuple[str, str], less: tuple[str, str]) -> Measure:
+    """The gain of one pair of arms is larger than that of another, seed by seed.
 
-    def measure(here: Record, there: Record) -> dict[str, Finding]:
+    Of two records the first has ``more``, the second ``less``; one record has both.
+    """
+
+    def measure(*records: Record) -> dict[str, Finding]:
+        here, there = records[0], records[-1]
         found = {}
         for task, metric in here.content["metrics"].items():
-            more, less = (gains(record.table, first, second, task, metric) for record in (here, there))
-            found[task] = _finding((more - less).dropna(), unit_of(metric))
-        return found
-
-    return measure
-
-
-def gains_more_if_related(arm: str) -> Measure:
-    """The gain of an arm of `relatedness` over none is larger at the dial's upper end than at its lower."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        found = {}
-        for task, metric in record.content["metrics"].items():
-            least, most = (
-                gains(record.table, f"{arm}, {end} of 10", f"none, {end} of 10", task, metric) for end in (0, 10)
-            )
-            found[task] = _finding((most - least).dropna(), unit_of(metric))
+            difference = gains(here.table, *more, task, metric) - gains(there.table, *less, task, metric)
+            found[task] = _finding(difference.dropna(), unit_of(metric))
         return found
 
     return measure

@@ -105,12 +105,15 @@ def gain_against_count(classes: pd.DataFrame, unit: str) -> Figure:
     return figure
 
 
-def curves_with_bands(curves: Mapping[str, pd.DataFrame], ylabel: str) -> Figure:
-    """A quantity along the training steps: one line an arm, the mean over seeds, with the 95 % interval as a band.
+def curves_with_bands(
+    curves: Mapping[str, pd.DataFrame], ylabel: str, xlabel: str = "step of the second phase"
+) -> Figure:
+    """A quantity along the training: one line an arm, the mean over seeds, with the 95 % interval as a band.
 
     Args:
-        curves: arm → one row a step, one column a seed.
+        curves: arm → one row a step or epoch, one column a seed.
         ylabel: what is drawn.
+        xlabel: what the rows count.
     """
     figure, ax = plt.subplots(figsize=(6.4, 3.4))
     colours = [*TASK_COLOURS, COLOURS["mixed"], COLOURS["muted"]]
@@ -120,7 +123,7 @@ def curves_with_bands(curves: Mapping[str, pd.DataFrame], ylabel: str) -> Figure
         mean, low, high = np.array([s[:3] for s in summaries]).T
         ax.plot(values.index, mean, color=colour, ls=line, lw=1.8, label=arm)
         ax.fill_between(values.index, low, high, color=colour, alpha=0.15, lw=0)
-    ax.set(xlabel="step of the second phase", ylabel=ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend()
     figure.tight_layout()
     return figure
