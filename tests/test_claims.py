@@ -137,7 +137,8 @@ def test_a_verdict_is_written_with_its_gain_and_interval(monkeypatch):
     made = a_record({"a": shifted(1), "b": shifted(0)})
     monkeypatch.setattr(claims, "load", lambda study, scale: made)
     known = [Claim("6.2", "a is better", (study,), better("a", "b")) for study in ("table5", "few_labels")]
-    monkeypatch.setitem(CLAIMS, "test", known)
+    of_an_arm_left_out = Claim("6.2", "c is better", ("table5",), better("c", "b"))
+    monkeypatch.setitem(CLAIMS, "test", [*known, of_an_arm_left_out])
     assert len(claims.verdicts("test")) == 2
     (row,) = claims.verdicts("test", scale="medium").itertuples()  # the other study has no such scale
     assert row.claim == "a is better" and row.source == "6.2" and not hasattr(row, "normals")

@@ -113,7 +113,7 @@ CLAIMS = {
               better("another, aligned", "another initialisation")),
     ],
     "fashion": [
-        Claim("README", "the paper's units gain more than one percent", ("fashion_mnist",),
+        Claim("ours", "the paper's units gain more than one percent", ("fashion_mnist",),
               gains_more_than(1, "per channel", "none")),
         Claim("README", "the re-implementation's dense unit, at fc3, gains more than one percent", ("fashion_mnist",),
               gains_more_than(1, "dense at fc3", "none")),
@@ -140,7 +140,7 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
 
     Args:
         about: a key of `CLAIMS`.
-        scale: of the records. Claims about studies without such a scale are left out.
+        scale: of the records. Claims about studies or arms that the scale leaves out are left out.
 
     Raises:
         FileNotFoundError: if a study has not been recorded, with the commands that help.
@@ -148,10 +148,11 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
     claims = [claim for claim in CLAIMS[about] if all([scale in STUDIES[name].scales for name in claim.studies])]
     names = dict.fromkeys([name for claim in claims for name in claim.studies])
     records = {name: load(name, scale) for name in names}
-    found = [claim.measure(*[records[name] for name in claim.studies]) for claim in claims]
+    measured = [(claim, claim.measure(*[records[name] for name in claim.studies])) for claim in claims]
+    found = [(claim, by_task) for claim, by_task in measured if by_task]
     columns = {
-        column: [str(by_task.get(task, "")) for by_task in found]
+        column: [str(by_task.get(task, "")) for _, by_task in found]
         for task, column in TASKS.items()
-        if any(task in by_task for by_task in found)
+        if any(task in by_task for _, by_task in found)
     }
-    return pd.DataFrame({"claim": [c.text for c in claims], "source": [c.source for c in claims]} | columns)
+    return pd.DataFrame({"claim": [c.text for c, _ in found], "source": [c.source for c, _ in found]} | columns)
