@@ -15,7 +15,7 @@ from xstitch_lib.studies import STUDIES, Study
 from xstitch_lib.studies.arms import METHODS
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.fashion_mnist import DENSE, LIVE, MAIN, fashion_variants
-from xstitch_lib.studies.worlds import load, recorded_scale
+from xstitch_lib.studies.worlds import FashionScale, load, recorded_scale
 from xstitch_lib.studies.worlds.fashion import turned
 
 SCALE = replace(LIVE, train=256, validation=100, test=100, width=2, steps=(0, 4), snapshots=3)
@@ -147,3 +147,13 @@ def test_every_recorded_scale_can_be_read_again():
         assert recorded_scale(settings) == scale
     with pytest.raises(ValueError, match="no world 'moon': choose one of rooms, fashion, nyuv2"):
         recorded_scale({"world": "moon"})
+
+
+def test_batch_norms_momentum_changes_the_evaluation_and_not_the_training(tmp_path):
+    """What `fashion_variants` compares with it are two evaluations of the same weights."""
+    arms = [arm for arm in fashion_variants.arms if arm.name in ("none", "none, momentum 0.1")]
+    study = Study("test", "?", arms, {"s": replace(SCALE, momentum=FashionScale.momentum)})
+    study.run("s", seeds=[0], folder=tmp_path)
+    first, second = (study.net(name, "s", 0, tmp_path) for name in ("none", "none, momentum 0.1"))
+    torch.testing.assert_close(dict(first.named_parameters()), dict(second.named_parameters()), rtol=0, atol=0)
+    assert not all([torch.equal(*pair) for pair in zip(first.buffers(), second.buffers(), strict=True)])
