@@ -56,6 +56,15 @@ def test_curves_are_means_over_seeds_with_their_bands():
     assert band.min() == pytest.approx(summary([1, 2, 3]).low) and band.max() == pytest.approx(summary([3, 5, 4]).high)
 
 
+def test_curves_by_seed_have_a_panel_a_seed_and_a_line_an_arm():
+    rows = [(arm, seed, epoch, 10 * seed + epoch) for arm in ("x", "y") for seed in (0, 1) for epoch in (1, 2, 3)]
+    frame = pd.DataFrame(rows, columns=["arm", "seed", "epoch", "points"])
+    axes = plots.curves_by_seed(frame, "epoch", "points").axes
+    assert [ax.get_title() for ax in axes] == ["seed 0", "seed 1"]
+    lines = [line for line in axes[1].get_lines() if len(line.get_xdata())]
+    assert len(lines) == 2 and np.allclose(lines[0].get_xydata(), [[1, 11], [2, 12], [3, 13]])
+
+
 def test_a_split_shares_what_is_left_of_it():
     layers = ["conv1", "conv2", "fc8"]
     ax = plots.split_networks(layers, layers[1:], ["a", "b"]).axes[0]

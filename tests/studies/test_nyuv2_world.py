@@ -1,6 +1,7 @@
 """NYU-v2 as a study's world: real frames, padded for FCN-32s, measured before and after post-processing."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ def test_towers_start_from_imagenets_convolutions_and_random_fc_layers():
     first, second = world.tower("seg"), world.tower("seg")
     assert torch.equal(first.conv5[0].weight, second.conv5[0].weight)
     assert not torch.equal(first.fc6[1].weight, second.fc6[1].weight)
+
+
+def test_frames_are_enlarged_unless_the_scale_says_no():
+    names = [load(replace(SCALE, crop=crop)).augment.__qualname__ for crop in (True, False)]
+    assert names == ["compose(mirror, scale_crop, colour)", "compose(mirror, colour)"]
 
 
 def test_a_cell_has_the_papers_metrics_and_those_after_post_processing(tmp_path):

@@ -9,6 +9,7 @@ from xstitch_lib.plots.comparisons import (
 )
 from xstitch_lib.plots.cost import roofline
 from xstitch_lib.plots.curves import (
+    curves_by_seed,
     finite_difference_errors,
     learned_alphas,
     magnitudes,
@@ -33,6 +34,7 @@ __all__ = [
     "class_frequencies",
     "codebook",
     "cross_stitch_figure",
+    "curves_by_seed",
     "curves_with_bands",
     "finite_difference_errors",
     "gain_against_count",

@@ -118,6 +118,30 @@ def weights_by_start(weights: pd.DataFrame, names: Mapping[str, str]) -> Figure:
     return grid.figure
 
 
+def curves_by_seed(curves: pd.DataFrame, xlabel: str, ylabel: str) -> Figure:
+    """Curves of single runs as they are: a panel a seed, a line an arm.
+
+    Args:
+        curves: arm, seed, ``xlabel`` and ``ylabel``.
+    """
+    arms = curves.arm.nunique()
+    grid = sns.relplot(
+        curves,
+        x=xlabel,
+        y=ylabel,
+        col="seed",
+        hue="arm",
+        style="arm",
+        palette=[COLOURS["muted"], *TASK_COLOURS][:arms],
+        kind="line",
+        height=3.0,
+        aspect=1.1,
+    )
+    grid.set_titles("seed {col_name}")
+    sns.move_legend(grid, "upper center", bbox_to_anchor=(0.45, 0), ncol=arms, title=None)
+    return grid.figure
+
+
 def shares(sharing: pd.DataFrame, names: Mapping[str, str], ylabel: str) -> Figure:
     """A value a layer and task, every seed a dot, with means and 95 % t intervals.
 

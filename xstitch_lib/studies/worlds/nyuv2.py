@@ -30,10 +30,12 @@ class NYUScale(Scale):
 
     Attributes:
         width: channels of fc6 and fc7, which start at random; conv1 to conv5 start from ImageNet.
+        crop: whether training frames are enlarged at random (`scale_crop`), beside the paper's mirroring and colours.
         loss_stride: the training loss looks at every n-th pixel in each direction; metrics look at all.
     """
 
     world: str = "nyuv2"
+    crop: bool = True
     width: int = 512
     loss_stride: int = 4
     steps: tuple[int, int] = (1200, 600)
@@ -94,7 +96,7 @@ def nyuv2(scale: NYUScale) -> NYUWorld:
         table=_bordered(_first(NYUv2(split=scale.table), scale.test)),
         tasks=tasks,
         tower=tower,
-        augment=compose(mirror, scale_crop, colour),
+        augment=compose(mirror, *[scale_crop] * scale.crop, colour),
         features=features,
     )
 
