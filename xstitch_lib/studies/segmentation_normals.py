@@ -61,8 +61,8 @@ choices = Study(
 nyuv2_choices = Study(
     "nyuv2_choices",
     "Which rates and pictures do best on the validation frames of NYU-v2, in half the steps?",
-    # The rule, written down before the run: the largest mean of both tasks' relative gains over rate 0.01, over no crop
-    # and over ×10; should the best rate be the least or the largest one, the next one beyond it is run too.
+    # The rule, written down before the run: the largest mean of both tasks' relative gains, of rates and frames over
+    # rate 0.01, of the units' rates over ×10; should the least or the largest rate win, the next beyond it is run too.
     [
         *[Arm(f"one-task, rate {lr:g}", "one-task", changes=_rate(lr)) for lr in (0.003, 0.01, 0.03)],
         Arm("one-task, no crop", "one-task", changes={"crop": False}),
