@@ -12,7 +12,16 @@ import pandas as pd
 from xstitch_lib.alphas import own_minus_other
 from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.record import Record
-from xstitch_lib.statistics import LOWER_IS_BETTER, Difference, class_gains, contrasts, gains, summary
+from xstitch_lib.statistics import (
+    LOWER_IS_BETTER,
+    Difference,
+    class_gains,
+    contrasts,
+    gains,
+    means,
+    relative_gain,
+    summary,
+)
 
 STARTS = ["(0.1, 0.9)", "(0.5, 0.5)", "(0.7, 0.3)", "(0.9, 0.1)"]
 
@@ -167,6 +176,21 @@ def own_more_than(layer: str, other: str, arm: str) -> Measure:
     return measure
 
 
+def takes_less(layer: str, other: str, arm: str) -> Measure:
+    """The same, by shares of variance, which rescaling leaves as they are: less comes from the other task."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        rows = record.sharing[record.sharing.arm == arm]
+        found = {}
+        for task in record.content["metrics"]:
+            taken = rows[(rows.task == task) & (rows.source != task)]
+            taken = taken.pivot(index="seed", columns="layer", values="share")
+            found[task] = _finding(taken[other] - taken[layer], "share of variance")
+        return found
+
+    return measure
+
+
 def shares_more(first: str, second: str, arm: str) -> Measure:
     """Section 5.4: one task's alpha_S and alpha_D are closer than another's, on average over layers."""
 
@@ -186,6 +210,22 @@ def takes_more(first: str, second: str, arm: str) -> Measure:
         return {first: _finding(taken[first] - taken[second], "share of variance")}
 
     return measure
+
+
+def against_chosen(record: Record, choices: Mapping[str, tuple[str, Mapping[str, str]]]) -> pd.DataFrame:
+    """Settings that were tried, each against the chosen one of its group: in percent, averaged over the record's tasks.
+
+    Args:
+        choices: group → the arm that was chosen, and setting → arm.
+    """
+    metrics, rows = record.content["metrics"], []
+    levels = means(record.table, list(metrics.items()))
+    for group, (chosen, settings) in choices.items():
+        for setting, arm in settings.items():
+            row = {"choice": group, "setting": f"{setting}, chosen" if arm == chosen else setting, **levels.loc[arm]}
+            found = "" if arm == chosen else relative_gain(record.table, arm, chosen, metrics).short()
+            rows.append(row | {"better than chosen, percent": found})
+    return pd.DataFrame(rows)
 
 
 def _finding(values: Sequence[float], measured_in: str) -> Finding:

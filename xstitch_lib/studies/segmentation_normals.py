@@ -58,6 +58,24 @@ choices = Study(
     ],
     {"small": replace(ROOMS["small"], stream=0, table="validation", seeds=(100, 101, 102, 103))},
 )
+# what `choices` compares: the arm that was chosen, and the settings among which
+CHOICES = {
+    "rate, one-task": (
+        "one-task",
+        {"0.05": "one-task"} | {f"{lr:g}": f"one-task, rate {lr:g}" for lr in (0.02, 0.03, 0.08)},
+    ),
+    "rate with few labels, one-task": (
+        "one-task, few labels, rate 0.01",
+        {f"{lr:g}": f"one-task, few labels, rate {lr:g}" for lr in (0.005, 0.01, 0.02, 0.05)},
+    ),
+    "units' rate, cross-stitch": (
+        "cross-stitch",
+        {"×10": "cross-stitch"} | {f"×{scale}": f"units ×{scale}" for scale in (1, 3, 30, 100)},
+    ),
+    "split": (BEST_SPLIT, {arm.name: arm.name for arm in SPLIT_ARMS}),
+    "precision, one-task": ("one-task", {"bf16": "one-task", "float32": "one-task, float32"}),
+    "precision, cross-stitch": ("cross-stitch", {"bf16": "cross-stitch", "float32": "cross-stitch, float32"}),
+}
 nyuv2_choices = Study(
     "nyuv2_choices",
     "Which rates and pictures do best on the validation frames of NYU-v2, in half the steps?",
