@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xstitch_lib.alphas import own_minus_other, sorted_weights
-from xstitch_lib.measures import own_at, own_more_than, shares_more, takes_more
+from xstitch_lib.measures import own_at, own_more_than, shares_more, takes_less, takes_more
 from xstitch_lib.record import Record
 
 LAYERS = ["pool1", "pool5", "fc7", "pool2", "fc6"]
@@ -87,3 +87,13 @@ def test_taking_more_is_told_by_shares_of_the_other_task():
     made = a_record(rising, share=lambda seed: [[0.9, 0.1], [0.3 + 0.01 * seed, 0.7 - 0.01 * seed]])
     found = takes_more("normals", "seg", "start")(made)["normals"]
     assert found.gain.mean == pytest.approx(0.215) and found.unit == "share of variance"
+
+
+def test_a_layer_that_takes_less_from_the_other_task_than_another_layer():
+    made = a_record(rising, share=lambda seed: [[0.9, 0.1], [0.3, 0.7]])
+    for cell in made.content["cells"]:
+        cell["sharing"]["fc7"] = {"share": [[0.6 + 0.01 * cell["seed"], 0.4 - 0.01 * cell["seed"]], [0.3, 0.7]]}
+        cell["sharing"]["fc7"]["correlation"] = np.eye(2).tolist()
+    found = takes_less("pool5", "fc7", "start")(made)
+    assert found["seg"].gain.mean == pytest.approx(0.285) and found["seg"].verdict == "supported"
+    assert found["normals"].gain.mean == 0

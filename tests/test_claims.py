@@ -20,6 +20,7 @@ from xstitch_lib.measures import (
 from xstitch_lib.record import Record
 from xstitch_lib.statistics import summary
 from xstitch_lib.studies import STUDIES
+from xstitch_lib.studies.segmentation_normals import CHOICES
 
 
 def a_record(values, primary=(), per_class=None, curves=None, labels=None):
@@ -52,6 +53,23 @@ NOISE = [0.0, 0.1, -0.1, 0.05]
 
 def shifted(by):
     return [20 + by * (1 + noise) + noise for noise in NOISE]
+
+
+def test_settings_are_held_against_the_chosen_one_of_their_group():
+    made = a_record({"one": shifted(0), "two": shifted(2), "three": shifted(-1)})
+    groups = {"rate": ("one", {"0.1": "one", "0.2": "two"}), "width": ("three", {"8": "one", "4": "three"})}
+    found = measures.against_chosen(made, groups)
+    assert found.choice.tolist() == ["rate", "rate", "width", "width"]
+    assert found.setting.tolist() == ["0.1, chosen", "0.2", "8", "4, chosen"]
+    against = found["better than chosen, percent"]
+    assert against[0] == against[3] == "" and against[1].startswith("+10.") and against[2].startswith("+5.")
+
+
+def test_the_groups_of_choices_have_all_of_its_arms_and_the_chosen_one_among_them():
+    in_groups = {arm for _, settings in CHOICES.values() for arm in settings.values()}
+    compared = set(STUDIES["choices"].names("small")) - {"ensemble", "self-stitch"}  # these are there as context
+    assert in_groups == compared
+    assert all([chosen in settings.values() for chosen, settings in CHOICES.values()])
 
 
 def test_better_is_the_paired_gain_and_its_verdict():

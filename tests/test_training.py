@@ -16,8 +16,16 @@ from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.evaluation import evaluate
 from xstitch_lib.networks import stitch
 from xstitch_lib.optim import cosine
+from xstitch_lib.tasks import Classification
 
 NAN = float("nan")
+
+
+class Mean(Classification):
+    """A task whose loss is what PyTorch's own return."""
+
+    def loss(self, output, batch):
+        return F.cross_entropy(output, batch[self.target])
 
 
 def part(*names):
@@ -184,7 +192,11 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(bad_step,
         ({"snapshots": 1}, "snapshots must be 0 for none, or at least 2, .*; got 1"),
         ({"snapshots": -1}, "snapshots must be .*; got -1"),
         ({"resume": ""}, "resume must be the path of a file, .*; got the folder ''"),
-        ({"data": samples().tensors}, "fit's train needs its samples as a TensorData; got a dict: wrap it"),
+        ({"tasks": list(TASKS)}, r"tasks is a dict of names and tasks, .*; got \['a', 'b'\]"),
+        ({"tasks": {"a": nn.CrossEntropyLoss()}}, "'a' must be a task, .* got a CrossEntropyLoss without check, loss"),
+        ({"tasks": {"a": Classification}}, "'a' must be a task, .* got the class Classification, not one of its obj"),
+        ({"tasks": {"a": Mean("a", 3)}}, "the loss of task 'a' must return two 0-d tensors, .*; got tensor"),
+        ({"data": samples().tensors}, "fit's train needs its samples as a TensorData; got a dict: put its tensors"),
         ({"validation": samples().tensors}, "fit's validation needs .* got a dict"),
         ({"data": part("image", "a")}, r"task 'b' needs the labels 'b'; got a data set with \['image', 'a'\]"),
         ({"validation": part("image", "b")}, "task 'a' needs the labels 'a'"),

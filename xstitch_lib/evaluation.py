@@ -79,7 +79,8 @@ def check_data(user: str, data: TensorData, tasks: Mapping[str, Task]) -> None:
     """Raise a ValueError if ``data`` are not samples with an "image" and what the tasks are trained for."""
     if not isinstance(data, TensorData):
         raise ValueError(
-            f"{user} needs its samples as a TensorData; got a {type(data).__name__}: wrap it, TensorData(…)"
+            f"{user} needs its samples as a TensorData; got a {type(data).__name__}: "
+            'put its tensors into one, TensorData({"image": …, …})'
         )
     if "image" not in data.tensors or len(data) == 0:
         raise ValueError(f'{user} needs samples with an "image"; got {len(data)} samples with {list(data.tensors)}')

@@ -65,7 +65,8 @@ def fit(
         train: samples in memory; "image" is the input, the other tensors are labels. Labels may be missing: the
             loss of a task is its mean over the labelled samples of the batch, 0 if there are none.
         steps: optimizer steps in all, those before a resume included.
-        lr, unit_lr_scale: learning rate of the weights; that of the alphas is ``lr * unit_lr_scale``.
+        lr, unit_lr_scale: learning rate of the weights; that of the alphas is ``lr * unit_lr_scale``. The default is
+            the paper's, for SGD; Adam moves every weight by about its rate a step, so take about 10 with it, or less.
         seed: of data order, dropout and augmentation; the initial weights are the caller's.
         resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and at the end.
         batch_size: of all processes together. Each epoch is a fresh permutation; its last, incomplete batch is
@@ -85,7 +86,8 @@ def fit(
         snapshots: alphas are kept at that many evenly spaced steps, the first and the last included; 0 for none.
 
     Returns:
-        the history, of a resumed run from its step 0 on. ``net`` is left on the device, in train mode.
+        the history, of a resumed run from its step 0 on. ``net`` is left on the device, in train mode; so are frozen
+        parts, whose batch norm goes on counting unless they override ``train``.
 
     Raises:
         FloatingPointError: at the first step with a loss or gradient that is not finite. Weights and optimizer are
@@ -164,6 +166,16 @@ def fit(
 
 
 def _check(tasks: Mapping[str, Task], optimizer: str, precision: str, **counts: int) -> None:
+    if not isinstance(tasks, Mapping):
+        raise ValueError(f'tasks is a dict of names and tasks, {{"seg": SemanticSegmentation(...)}}; got {tasks!r}')
+    for name, task in tasks.items():
+        missing = [part for part in ("check", "loss", "metric") if not callable(getattr(task, part, None))]
+        if missing or isinstance(task, type):
+            found = f"the class {task.__name__}" if isinstance(task, type) else f"a {type(task).__name__}"
+            lacking = f" without {', '.join(missing)}" if missing else ", not one of its objects"
+            raise ValueError(
+                f"task {name!r} must be a task, such as xs.tasks.Classification(...); got {found}{lacking}"
+            )
     if not tasks or optimizer not in OPTIMIZERS or precision not in ("no", "bf16") or min(counts.values()) < 1:
         found = {"tasks": list(tasks), "optimizer": optimizer, "precision": precision, **counts}
         raise ValueError(
@@ -205,8 +217,14 @@ def _backward(
     """Add the gradient of the batch's weighted loss; return each task's summed loss, then each number of labels."""
     with torch.autocast(batch["image"].device.type, torch.bfloat16, enabled=bf16):
         outputs = forward(model, batch["image"], tasks)
-    pairs = [task.loss(convert_to_fp32(outputs[name]), batch) for name, task in tasks.items()]
-    totals, counts = [torch.stack(values) for values in zip(*pairs, strict=True)]
+    pairs = {name: task.loss(convert_to_fp32(outputs[name]), batch) for name, task in tasks.items()}
+    for name, pair in pairs.items():
+        if not isinstance(pair, tuple | list) or [getattr(value, "ndim", None) for value in pair] != [0, 0]:
+            raise ValueError(
+                f"the loss of task {name!r} must return two 0-d tensors, the sum over what is labelled and how many "
+                f"that were; got {pair!r}"
+            )
+    totals, counts = [torch.stack(values) for values in zip(*pairs.values(), strict=True)]
     overall = accelerator.reduce(torch.stack([totals.detach(), counts.to(totals)]), "sum")  # of all processes
     loss = (weights * totals / overall[1].clamp(min=1)).sum()
     accelerator.backward(loss * accelerator.num_processes)  # gradients are averaged over processes

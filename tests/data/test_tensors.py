@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -55,6 +56,13 @@ def test_to_moves_every_tensor_and_leaves_the_original(data):
 def test_unequal_lengths_are_refused_with_the_lengths():
     with pytest.raises(ValueError, match=r"\{'image': 3, 'label': 2\}"):
         TensorData({"image": torch.zeros(3, 1), "label": torch.zeros(2)})
+
+
+def test_what_is_no_tensor_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"'label': 'ndarray'}: make tensors of them with torch.as_tensor"):
+        TensorData({"image": torch.zeros(3, 1), "label": np.zeros(3)})
+    with pytest.raises(ValueError, match=r"a data set is a dict of tensors, .* got list"):
+        TensorData([torch.zeros(3, 1)])
 
 
 def test_no_tensor_is_refused():

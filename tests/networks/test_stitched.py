@@ -1,8 +1,10 @@
 import copy
 import io
 import pickle
+import random
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -260,7 +262,8 @@ def test_wrong_requests_are_refused_by_name():
     refused("at least 2 towers", {"a": tower()}, ["pool1"])
     refused("one module: copy.deepcopy it", {"a": same, "b": same}, ["pool1"])
     refused("at least one", pair(), [])
-    refused("list of the layers", pair(), "pool1")
+    refused("list of the names", pair(), "pool1")
+    refused("list of the names", pair(), [1])
     refused("named twice", pair(), ["pool1", "pool1"])
     refused("per is", pair(), ["pool1"], per="pixel")
     refused("alpha_same", pair(), ["pool1"], alpha_same=1.5)
@@ -298,7 +301,7 @@ def counting(self, x):
     ("run", "why"),
     [
         (lambda self, x: self.conv2(self.conv1(x) if x.sum() > 0 else self.conv1(-x)), "control flow"),
-        (lambda self, x: self.conv2(self.conv1(x)) + torch.randn(1), "makes a tensor"),
+        (lambda self, x: self.conv2(self.conv1(x)) + torch.ones(1), "makes a tensor"),
         (lambda self, x: setattr(self, "seen", self.conv1(x)) or self.conv2(self.seen), "sets seen on itself"),
         (counting, "sets steps on itself"),
         (lambda self, x: self.conv2(torch.no_grad()(lambda y: self.conv1(y) * 2)(x)), "gradients or autocast"),
@@ -307,6 +310,59 @@ def counting(self, x):
 def test_a_tower_that_a_trace_would_misread_is_refused_by_name(run, why):
     towers = {"a": Net(), "b": Net(run)}
     refused(f"tower 'b' .Net. cannot be stitched after conv1: .*{why}.* move code", towers, ["conv1"])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda x: isinstance(x, torch.Tensor),
+        lambda x: torch.is_tensor(x),
+        lambda x: not torch.is_grad_enabled(),  # stitching traces with gradients, and compares without
+    ],
+)
+@pytest.mark.parametrize("example", [(1, 3, 8, 8), torch.ones(1, 3, 8, 8)])
+def test_a_question_that_a_trace_answers_once_and_for_all_is_noticed(asked, example):
+    def run(self, x):
+        y = self.conv2(self.conv1(x))
+        return 2 * y if asked(x) else y
+
+    refused("tower 'b' .* other outputs than by itself.* child module", {"a": Net(), "b": Net(run)}, ["conv1"], example)
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: torch.rand(1).item()])
+def test_randomness_that_a_trace_freezes_is_noticed(draw):
+    def run(self, x):
+        y = self.conv2(self.conv1(x))
+        return y * (1 + draw()) if self.training else y
+
+    refused("tower 'b' .* draws a random number", {"a": Net(), "b": Net(run)}, ["conv1"])
+
+
+def test_a_refusal_quotes_the_line_that_a_trace_cannot_follow():
+    def run(self, x):
+        y = self.conv1(x)
+        assert y.sum() > -1e9
+        return self.conv2(y)
+
+    refused(r"test_stitched.py:\d+: assert y.sum\(\) > -1e9", nets(run), ["conv1"])
+
+
+def test_alphas_have_the_weights_precision_where_autocast_makes_the_maps_smaller():
+    x = torch.randn(2, 3, 8, 8)
+    for per in ("channel", "dense"):
+        with torch.autocast("cpu", torch.bfloat16):
+            net = stitch(pair(), ["pool1"], x, per=per)
+            sum([y.sum() for y in net(x).values()]).backward()
+        assert net.units["pool1"].alpha.dtype == net.units["pool1"].alpha.grad.dtype == torch.float32
+
+
+def test_a_layer_that_two_towers_share_has_nothing_to_mix():
+    conv = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+    towers = {task: tower() for task in "ab"}
+    for net in towers.values():
+        net.conv1 = conv
+    refused("'conv1' is one module in several of the towers .* xs.split", towers, ["conv1"])
+    assert stitch(towers, ["pool1"], (1, 3, 8, 8)).units["pool1"].alpha.shape == (4, 2, 2)
 
 
 def test_what_a_trace_cannot_follow_may_stand_in_a_child_without_a_stitched_layer():
@@ -329,5 +385,12 @@ def test_task_names_that_would_overwrite_each_other_are_refused(names):
 
 
 def test_towers_without_names_are_refused():
-    with pytest.raises(ValueError, match="towers is a dict of task names"):
-        stitch([nn.Linear(2, 2), nn.Linear(2, 2)], ["r"], (1, 2))
+    for towers in ([nn.Linear(2, 2), nn.Linear(2, 2)], {0: tower(), 1: tower()}, {"a": tower, "b": tower()}):
+        with pytest.raises(ValueError, match="towers is a dict of task names"):
+            stitch(towers, ["pool1"], (1, 3, 8, 8))
+
+
+def test_a_module_dict_of_towers_and_an_unknown_unit():
+    net = stitch(nn.ModuleDict(pair()), ["pool1"], (1, 3, 8, 8))
+    with pytest.raises(KeyError, match="no 'pool2'; did you mean one of pool1"):
+        net.units["pool2"]

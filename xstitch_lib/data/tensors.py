@@ -18,7 +18,7 @@ class TensorData(Dataset):
         tensors: name → (N, ...) tensor, for instance ``{"image": (N, 1, 28, 28), "article": (N,)}``.
 
     Raises:
-        ValueError: if there is no tensor or their first dimensions differ.
+        ValueError: if there is no tensor, one is something else, or their first dimensions differ.
 
     ``data[3]`` is one sample, ``data[tensor_of_indices]`` and ``data[slice]`` are batches; both are dicts. A subclass
     may store its samples in a smaller form than it hands out: see `decode`.
@@ -28,6 +28,13 @@ class TensorData(Dataset):
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]):
+        if not isinstance(tensors, Mapping) or not all([isinstance(x, Tensor) for x in tensors.values()]):
+            named = isinstance(tensors, Mapping)
+            found = {k: type(x).__name__ for k, x in tensors.items()} if named else type(tensors).__name__
+            raise ValueError(
+                'a data set is a dict of tensors, {"image": (N, ...), "label": (N,)}; '
+                f"got {found}: make tensors of them with torch.as_tensor"
+            )
         lengths = {name: len(tensor) for name, tensor in tensors.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"every tensor of a data set needs one entry a sample; got lengths {lengths}")

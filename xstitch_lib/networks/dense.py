@@ -52,7 +52,8 @@ class DenseUnit(nn.Module):
         everything = torch.cat(flat, 1)
         # one product a task, not one split afterwards: an in-place ReLU may follow, which views of one tensor forbid
         rows = self.alpha.split(self.sizes)
-        return [F.linear(everything, row).unflatten(1, x.shape[1:]) for row, x in zip(rows, maps, strict=True)]
+        mixed = [F.linear(everything, row.to(everything.dtype)) for row in rows]
+        return [y.unflatten(1, x.shape[1:]) for y, x in zip(mixed, maps, strict=True)]
 
     def extra_repr(self) -> str:
         return f"sizes={self.sizes}"

@@ -1,10 +1,14 @@
 """How towers become one program: their torch.fx graphs, copied side by side and joined at the stitched layers."""
 
 import operator
+import random
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import fx, nn
 
@@ -85,7 +89,7 @@ def only_output(task: str, name: str, outputs: list, kind: type) -> Any:
     if not isinstance(outputs[0], kind):
         raise ValueError(
             f"layer {name!r} of tower {task!r} returns a {type(outputs[0]).__name__}, not one tensor: choose a layer "
-            "inside it or after it"
+            "inside it or after it, or put an nn.Identity behind it in the tower's forward and name that"
         )
     return outputs[0]
 
@@ -138,22 +142,36 @@ class _OneInput(nn.Module):
 
 def _trace(task: str, tower: nn.Module, after: list[str], training: bool) -> tuple[fx.Graph, dict[str, fx.Node]]:
     with torch.enable_grad(), untouched(tower, training):
-        tracer = _Tracer(tower, after)
+        tracer, rngs = _Tracer(tower, after), _rngs()
         try:
             with _stateless(tracer.opened):
                 graph = tracer.trace(_OneInput(tower))
+            if _rngs() != rngs:
+                raise ValueError("it draws a random number, which a trace freezes: use torch.rand_like or F.dropout")
             if any([node.op == "get_attr" and not node.target.startswith("tower.") for node in graph.nodes]):
                 raise ValueError("it makes a tensor, which a trace freezes: register it as a buffer")
         except Exception as error:
             opened = ", ".join(sorted({type(module).__name__ for module in tracer.opened}))
             raise ValueError(
                 f"tower {task!r} ({type(tower).__name__}) cannot be stitched after {', '.join(after)}: torch.fx cannot "
-                f"trace the forward of a module around these layers ({opened}): {error}. Such a forward must do the "
-                "same for every input: move code that does not into a child module without a stitched layer"
+                f"trace the forward of a module around these layers ({opened}): {error}{_line(error)}. Such a forward "
+                "must do the same for every input: move code that does not into a child module without a stitched layer"
             ) from error
     return graph, {
         name: only_output(task, name, tracer.outputs[tower.get_submodule(name)], fx.Proxy).node for name in after
     }
+
+
+def _rngs() -> tuple[Any, ...]:
+    return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()
+
+
+def _line(error: Exception) -> str:
+    """Where in the user's own code the error arose: the last line that is neither torch's nor this library's."""
+    others = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<")
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    frames = [f for f in frames if "contextlib" not in f.filename]
+    return f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
 
 @contextmanager

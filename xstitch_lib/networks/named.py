@@ -29,6 +29,8 @@ class Named(nn.ModuleDict):
         return key + "_" if taken else key
 
     def __getitem__(self, name: str) -> nn.Module:
+        if name not in self._names:
+            raise KeyError(f"there is no {name!r}{did_you_mean(name, self._names)}")
         return super().__getitem__(self._names[name])
 
     def __setitem__(self, name: str, module: nn.Module) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Size, Tensor, fx, nn
+from torch.utils._pytree import tree_leaves
 
 from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.merge import merge, only_output
@@ -29,16 +30,19 @@ def stitch(
         towers: task → tower, T ≥ 2 different modules. The net holds these very modules, not copies.
         after: layer names as in ``tower.named_modules()``, dots included; each must exist in every tower, run once
             a pass and return one tensor (B, C, ...). A unit belongs after a layer's nonlinearity and before its
-            dropout or LRN.
-        example: one batch, or its shape. It is run once through every tower, without gradient and in eval mode, to
-            learn the maps' shapes; training flags, statistics and RNGs stay as they were.
+            dropout or LRN. To stitch what is no layer (a functional ReLU, one output of an LSTM), put an
+            ``nn.Identity`` there in the towers' forward and name that.
+        example: one batch, or its shape. It is run through every tower, without gradient and in eval mode, to learn
+            the maps' shapes and to compare what torch.fx made of the tower with the tower; training flags, statistics
+            and RNGs stay as they were. The net takes one input and hands it to every tower; it may be a dict or tuple.
         per: "channel", a T×T matrix for each channel (dim 1); "layer", one for the whole map; "dense", the
             re-implementation's matrix over all values (`DenseUnit`), for which the towers' maps may differ in shape.
+            Where dim 1 is no channel (tokens (B, N, D), time first), take "layer".
         alpha_same: starting alpha_S in [0, 1], see `CrossStitchUnit`; a dense unit starts at the identity instead.
 
     Raises:
         ValueError: naming layer and shapes, for an unknown layer, one that runs twice, maps that differ, another
-            order in one tower, fewer than two towers, a tower torch.fx cannot follow, …
+            order in one tower, fewer than two towers, a tower torch.fx cannot follow or misreads, …
 
     >>> from xstitch_lib.networks.towers import fashion_cnn
     >>> towers = {"article": fashion_cnn(10, width=8), "group": fashion_cnn(3, width=8)}
@@ -51,10 +55,16 @@ def stitch(
     Source: section 4; section 5 for where units stand.
     """
     _check(towers, after, per)
-    towers, after = dict(towers), list(after)
+    towers, after = dict(towers.items()), list(after)
     maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
+    weights = next((p for tower in towers.values() for p in tower.parameters() if p.is_floating_point()), None)
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
-    return Stitched(towers, units)
+    for unit in units.values():
+        unit.to(None if weights is None else weights.dtype)  # maps may have fewer bits, where autocast is on
+    net = Stitched(towers, units)
+    for task, tower in towers.items():
+        _check_trace(task, tower, after, example)
+    return net
 
 
 class Stitched(nn.Module):
@@ -71,7 +81,9 @@ class Stitched(nn.Module):
     ``units.<layer>.alpha``, with "/" for a layer name's dots.
 
     In the modules around a stitched layer (the tower's own forward, for one) ``self.training`` means the net's
-    flag, ``net.train()`` and ``net.eval()``; all other modules ask for their own. Hooks on those modules do not run.
+    flag, ``net.train()`` and ``net.eval()``; all other modules ask for their own. Of those modules hooks do not run,
+    gradient checkpointing is forgotten, and numbers, flags and the list of layers that they read from themselves are
+    those at stitching; after changing one stitch again.
     """
 
     def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module]):
@@ -117,16 +129,16 @@ class Stitched(nn.Module):
 
 
 def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> None:
-    if not isinstance(towers, Mapping) or not all([isinstance(task, str) for task in towers]):
-        raise ValueError(
-            f'towers is a dict of task names and networks, {{"seg": net, ...}}; got {type(towers).__name__}'
-        )
+    named = isinstance(towers, Mapping | nn.ModuleDict)
+    if not named or not all([isinstance(task, str) and isinstance(net, nn.Module) for task, net in towers.items()]):
+        kinds = {task: type(net).__name__ for task, net in towers.items()} if named else type(towers).__name__
+        raise ValueError(f'towers is a dict of task names and networks, {{"seg": net, ...}}; got {kinds}')
     if len(towers) < 2:
         raise ValueError(f"stitching joins at least 2 towers; got {list(towers)}")
     if len(set(towers.values())) < len(towers):
         raise ValueError(f"two of the towers {list(towers)} are one module: copy.deepcopy it for each task")
-    if not isinstance(after, list | tuple) or not after:
-        raise ValueError(f"after is a list of the layers to stitch, at least one; got {after!r}")
+    if not isinstance(after, list | tuple) or not after or not all([isinstance(name, str) for name in after]):
+        raise ValueError(f"after is a list of the names of the layers to stitch, at least one; got {after!r}")
     if len(set(after)) < len(after):
         raise ValueError(f"a layer is named twice in after={list(after)}")
     if per not in ("channel", "layer", "dense"):
@@ -136,6 +148,13 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> N
         for layer in after:
             if layer not in names:
                 raise ValueError(f"tower {task!r} has no layer {layer!r}{did_you_mean(layer, names)}")
+    for layer in after:
+        modules = [tower.get_submodule(layer) for tower in towers.values()]
+        if len(set(modules)) < len(modules) and list(modules[0].parameters()):
+            raise ValueError(
+                f"layer {layer!r} is one module in several of the towers {list(towers)}, so there is nothing to mix "
+                "behind it: use xs.split to share layers, or copy.deepcopy the towers"
+            )
 
 
 def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> dict[str, Tensor]:
@@ -167,5 +186,43 @@ def _unit(name: str, maps: Mapping[str, Tensor], per: str, alpha_same: float) ->
     if per == "dense":
         return DenseUnit([x.shape[1:].numel() for x in maps.values()]).to(first)
     if any([x.shape != first.shape for x in others]):
-        raise ValueError(f"after {name!r} the towers' maps must have one shape; got {found}")
+        raise ValueError(
+            f"after {name!r} the towers' maps must have one shape; got {found}: choose another layer, or make the maps "
+            'equal with a layer of one tower\'s own, or take per="dense"'
+        )
     return CrossStitchUnit(len(maps), first.shape[1] if per == "channel" else None, alpha_same).to(first)
+
+
+class _Passing(nn.Module):
+    """Stands where a unit will, and mixes nothing."""
+
+    def forward(self, maps):
+        return maps
+
+
+def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:
+    """Refuse a tower whose traced program answers otherwise than the tower itself."""
+    alone = nn.Module()
+    alone.towers, alone.units = Named({task: tower}), Named({name: _Passing() for name in after})
+    traced = fx.GraphModule(alone, merge(alone.towers, alone.units, training=False)).forward.__func__
+    with torch.no_grad(), untouched(tower):
+        batch = batch_for(tower, example)
+        if isinstance(batch, Tensor) and not isinstance(example, Tensor):
+            batch = torch.rand_like(batch)  # a tower without biases says nothing of zeros
+        rng = torch.get_rng_state()
+        own = tower(batch)
+        torch.set_rng_state(rng)
+        found = traced(alone, batch)[task]
+    if not all([_alike(a, b) for a, b in zip(tree_leaves(own), tree_leaves(found), strict=True)]):
+        raise ValueError(
+            f"tower {task!r} ({type(tower).__name__}) cannot be stitched after {', '.join(after)}: traced by torch.fx "
+            "it gives other outputs than by itself. The forward of a module around these layers asks for what a trace "
+            "answers once and for all, such as isinstance(x, Tensor) or torch.is_grad_enabled(), or a hook changes its "
+            "output: move that into a child module without a stitched layer"
+        )
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if not isinstance(a, Tensor):
+        return True
+    return a.shape == b.shape and (a.is_meta or torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))
