@@ -163,7 +163,9 @@ def _trace(task: str, tower: nn.Module, after: list[str], training: bool) -> tup
 
 
 def _rngs() -> tuple[Any, ...]:
-    return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()
+    """Those on the CPU."""
+    _, keys, *place = np.random.get_state()
+    return random.getstate(), keys.tobytes(), place, torch.get_rng_state().numpy().tobytes()
 
 
 def _line(error: Exception) -> str:

@@ -3,7 +3,7 @@
 Misra et al., section 4 and figure 4.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -42,7 +42,7 @@ def stitch(
 
     Raises:
         ValueError: naming layer and shapes, for an unknown layer, one that runs twice, maps that differ, another
-            order in one tower, fewer than two towers, a tower torch.fx cannot follow or misreads, …
+            order in one tower, fewer than two towers, a tower torch.fx cannot follow or, in eval mode, misreads, …
 
     >>> from xstitch_lib.networks.towers import fashion_cnn
     >>> towers = {"article": fashion_cnn(10, width=8), "group": fashion_cnn(3, width=8)}
@@ -59,8 +59,8 @@ def stitch(
     maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
     weights = next((p for tower in towers.values() for p in tower.parameters() if p.is_floating_point()), None)
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
-    for unit in units.values():
-        unit.to(None if weights is None else weights.dtype)  # maps may have fewer bits, where autocast is on
+    for unit in units.values() if weights is not None else []:
+        unit.to(torch.promote_types(unit.alpha.dtype, weights.dtype))  # where autocast is on, maps have fewer bits
     net = Stitched(towers, units)
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
@@ -81,9 +81,9 @@ class Stitched(nn.Module):
     ``units.<layer>.alpha``, with "/" for a layer name's dots.
 
     In the modules around a stitched layer (the tower's own forward, for one) ``self.training`` means the net's
-    flag, ``net.train()`` and ``net.eval()``; all other modules ask for their own. Of those modules hooks do not run,
-    gradient checkpointing is forgotten, and numbers, flags and the list of layers that they read from themselves are
-    those at stitching; after changing one stitch again.
+    flag, ``net.train()`` and ``net.eval()``; all other modules ask for their own. Of those modules gradient
+    checkpointing is forgotten, as is all that hooks do but to tensors; numbers, flags and the list of layers that they
+    read from themselves are those at stitching, so after changing one stitch again.
     """
 
     def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module]):
@@ -148,13 +148,6 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> N
         for layer in after:
             if layer not in names:
                 raise ValueError(f"tower {task!r} has no layer {layer!r}{did_you_mean(layer, names)}")
-    for layer in after:
-        modules = [tower.get_submodule(layer) for tower in towers.values()]
-        if len(set(modules)) < len(modules) and list(modules[0].parameters()):
-            raise ValueError(
-                f"layer {layer!r} is one module in several of the towers {list(towers)}, so there is nothing to mix "
-                "behind it: use xs.split to share layers, or copy.deepcopy the towers"
-            )
 
 
 def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> dict[str, Tensor]:
@@ -201,28 +194,31 @@ class _Passing(nn.Module):
 
 
 def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:
-    """Refuse a tower whose traced program answers otherwise than the tower itself."""
+    """Refuse a tower whose traced program answers otherwise than the tower itself, in eval mode."""
     alone = nn.Module()
     alone.towers, alone.units = Named({task: tower}), Named({name: _Passing() for name in after})
     traced = fx.GraphModule(alone, merge(alone.towers, alone.units, training=False)).forward.__func__
-    with torch.no_grad(), untouched(tower):
-        batch = batch_for(tower, example)
-        if isinstance(batch, Tensor) and not isinstance(example, Tensor):
-            batch = torch.rand_like(batch)  # a tower without biases says nothing of zeros
-        rng = torch.get_rng_state()
-        own = tower(batch)
-        torch.set_rng_state(rng)
-        found = traced(alone, batch)[task]
-    if not all([_alike(a, b) for a, b in zip(tree_leaves(own), tree_leaves(found), strict=True)]):
+    batch = batch_for(tower, example)
+    if isinstance(batch, Tensor) and not isinstance(example, Tensor) and batch.is_floating_point():
+        with untouched(tower):
+            batch = torch.randn_like(batch)  # of zeros a tower may say nothing
+
+    def leaves(forward: Callable[[Any], Any]) -> list[Any]:
+        with torch.no_grad(), untouched(tower):
+            return tree_leaves(forward(batch))
+
+    own, found = leaves(tower), leaves(lambda x: traced(alone, x)[task])
+    if len(own) != len(found) or not all(map(_alike, own, found)):
         raise ValueError(
             f"tower {task!r} ({type(tower).__name__}) cannot be stitched after {', '.join(after)}: traced by torch.fx "
-            "it gives other outputs than by itself. The forward of a module around these layers asks for what a trace "
-            "answers once and for all, such as isinstance(x, Tensor) or torch.is_grad_enabled(), or a hook changes its "
-            "output: move that into a child module without a stitched layer"
+            "it gives other outputs than by itself. Either it does not give one input the same output twice in eval "
+            "mode, or the forward of a module around these layers asks for what a trace answers once and for all, such "
+            "as isinstance(x, Tensor) or torch.is_grad_enabled(): move that into a child without a stitched layer"
         )
 
 
 def _alike(a: Any, b: Any) -> bool:
-    if not isinstance(a, Tensor):
-        return True
-    return a.shape == b.shape and (a.is_meta or torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True))
+    if not isinstance(a, Tensor) or a.is_meta or a.layout != torch.strided:
+        return type(a) is type(b)
+    same = isinstance(b, Tensor) and (a.shape, a.dtype) == (b.shape, b.dtype)
+    return same and torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)

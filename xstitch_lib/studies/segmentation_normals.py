@@ -62,7 +62,7 @@ choices = Study(
 CHOICES = {
     "rate, one-task": (
         "one-task",
-        {"0.05": "one-task"} | {f"{lr:g}": f"one-task, rate {lr:g}" for lr in (0.02, 0.03, 0.08)},
+        {f"{lr:g}": "one-task" if lr == 0.05 else f"one-task, rate {lr:g}" for lr in (0.02, 0.03, 0.05, 0.08)},
     ),
     "rate with few labels, one-task": (
         "one-task, few labels, rate 0.01",
@@ -70,7 +70,7 @@ CHOICES = {
     ),
     "units' rate, cross-stitch": (
         "cross-stitch",
-        {"×10": "cross-stitch"} | {f"×{scale}": f"units ×{scale}" for scale in (1, 3, 30, 100)},
+        {f"×{scale}": "cross-stitch" if scale == 10 else f"units ×{scale}" for scale in (1, 3, 10, 30, 100)},
     ),
     "split": (BEST_SPLIT, {arm.name: arm.name for arm in SPLIT_ARMS}),
     "precision, one-task": ("one-task", {"bf16": "one-task", "float32": "one-task, float32"}),
