@@ -326,7 +326,9 @@ def test_a_question_that_a_trace_answers_once_and_for_all_is_noticed(asked, exam
         y = self.conv2(self.conv1(x))
         return 2 * y if asked(x) else y
 
-    refused("tower 'b' .* other outputs than by itself.* a child without", {"a": Net(), "b": Net(run)}, ["conv1"], example)
+    refused(
+        "tower 'b' .* other outputs than by itself.* a child without", {"a": Net(), "b": Net(run)}, ["conv1"], example
+    )
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: torch.rand(1).item()])
