@@ -61,18 +61,16 @@ fashion_variants = Study(
     "fashion_variants",
     "What do other units, a second tower of the same task, and statistics that settle in time change?",
     [
-        NONE,
-        PER_CHANNEL,
+        *(NONE, PER_CHANNEL, DENSE),
         _units("per channel, ×100", unit_lr_scale=100.0),
         _units("per channel, (0.9, 0.1)", 0.9),
         _units("per channel, (0.9, 0.1), ×100", 0.9, unit_lr_scale=100.0),
         _units("per layer", per="layer"),
         Arm("self-stitch, per channel", "self-stitch", after=POINTS, alpha_same=1.0),
-        DENSE,
-        _dense("self-stitch, dense at fc3", "self-stitch"),
-        Arm("one linear inside", "one-task", changes={"inside": 1}),
         Arm("none, float32", "one-task", changes={"precision": "no"}),
         _units("per channel, float32", changes={"precision": "no"}),
+        _dense("self-stitch, dense at fc3", "self-stitch"),
+        Arm("one linear inside", "one-task", changes={"inside": 1}),
         # the same training; only the statistics of evaluation follow it ten steps behind, not a thousand
         *[
             replace(arm, name=f"{arm.name}, momentum 0.1", changes={"momentum": 0.1})
