@@ -1,9 +1,13 @@
 """The shell's way in, through the real parser and a real study."""
 
-import pytest
-from tiny_study import ARMS, STUDY
+import json
+from dataclasses import replace
 
-from xstitch_lib import cli
+import pytest
+from tiny_study import ARMS, SCALE, STUDY
+
+from xstitch_lib import cli, record
+from xstitch_lib.studies import Arm
 
 
 @pytest.fixture
@@ -20,6 +24,54 @@ def test_a_study_is_run_shown_and_verified(tiny, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "2 arms, 2 seeds" in told and "cross-stitch" in told and "mIU" in told
     assert told.rstrip().endswith("one-task, seed 2: equal")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """run(study, clone) -> the record after `xstitch run` of it in that clone, whether the command failed or not."""
+
+    def run(study, clone):
+        words = ["run", study.name, "--jobs", "1", "--folder", str(tmp_path / clone), "--to", str(tmp_path)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(cli.STUDIES, study.name, study)
+            try:
+                cli.main(words)
+            except SystemExit as error:
+                print(error)
+        return record.load(study.name, "small", tmp_path)
+
+    return run
+
+
+ONE_TASK, BROKEN = ARMS[0], Arm("cross-stitch", "split", at="conv9")
+
+
+def test_a_run_cut_short_is_recorded_as_far_as_it_came_and_gone_on_with_in_another_clone(run, tmp_path, capsys):
+    study = replace(STUDY, arms=[ONE_TASK, BROKEN], scales={"small": replace(SCALE, seeds=(0,))})
+    found = run(study, "clone")
+    assert "no layer 'conv9'" in capsys.readouterr().out
+    assert found.finished("one-task") == [0] and found.missing == [("cross-stitch", 0)]
+    assert "1 runs to come" in repr(found)
+
+    path = record.path_of("tiny", "small", tmp_path)
+    content = json.loads(path.read_text())
+    content["cells"][0]["results"]["seg"]["pixacc"] = 12.5  # run again, it would be another number
+    record.save(content, tmp_path)
+    whole = run(replace(study, arms=[ONE_TASK, ARMS[4]]), "another")
+    assert not whole.missing and whole.finished("cross-stitch") == [0]
+    assert whole.cell("one-task", 0)["results"]["seg"]["pixacc"] == 12.5
+
+
+def test_an_unfinished_record_of_other_settings_is_not_mixed_with_todays(run, capsys):
+    before = run(replace(STUDY, arms=[ONE_TASK, BROKEN]), "clone").content
+    changed = replace(STUDY, arms=[ONE_TASK, ARMS[4]], scales={"small": replace(SCALE, steps=(7, 4))})
+    assert run(changed, "another").content == before
+    assert "made with other settings than its study has now: delete it" in capsys.readouterr().out
+
+
+def test_a_whole_record_is_not_replaced_by_a_part(run):
+    before = run(replace(STUDY, arms=[ONE_TASK]), "clone").content
+    assert run(replace(STUDY, arms=[replace(ONE_TASK, changes={"train": 16}), BROKEN]), "another").content == before
 
 
 def test_list_names_every_study_with_its_question(tiny, capsys):

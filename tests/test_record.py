@@ -18,7 +18,9 @@ from xstitch_lib.studies.worlds import load
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
     study = STUDY.__class__("tiny", STUDY.question, [ARMS[0], ARMS[4]], STUDY.scales, STUDY.primary)
-    return study.record("small", [0, 1], tmp_path_factory.mktemp("cells"))
+    folder = tmp_path_factory.mktemp("cells")
+    study.run("small", [0, 1], folder=folder)
+    return study.record("small", [0, 1], folder)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from xstitch_lib.studies import Arm, RoomsScale, Study
 
-SCALE = RoomsScale(train=24, validation=8, test=12, size=(16, 32), width=4, steps=(6, 4), precision="no")
+SCALE = RoomsScale(train=24, validation=8, test=12, size=(16, 32), width=4, steps=(6, 4), precision="no", seeds=(0, 1))
 ARMS = [
     Arm("one-task", "one-task"),
     Arm("ensemble", "ensemble"),

@@ -1,11 +1,12 @@
 """`xstitch`: list, run, show and verify studies from a shell or a cluster job."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from xstitch_lib import record
-from xstitch_lib.studies import STUDIES
+from xstitch_lib.studies import STUDIES, Study
 from xstitch_lib.studies.queue import default_jobs, finish
 from xstitch_lib.studies.verify import verify
 
@@ -21,7 +22,11 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def list_studies(options: argparse.Namespace) -> None:
     for study in STUDIES.values():
-        recorded = [scale for scale in study.scales if (record.FOLDER / f"{study.name}-{scale}.json").exists()]
+        recorded = []
+        for scale in study.scales:
+            if (path := record.path_of(study.name, scale)).exists():
+                to_come = len(record.Record(json.loads(path.read_text())).missing)  # unchecked: a list is quick
+                recorded.append(f"{scale} ({to_come} runs to come)" if to_come else scale)
         print(f"{study.name:17} {study.question}\n{'':17} recorded: {', '.join(recorded) or 'not yet'}")
 
 
@@ -36,12 +41,33 @@ def run(options: argparse.Namespace) -> None:
                 f"records of {study.name} have the seeds {own}, fixed beforehand; got {options.seeds}: "
                 "leave --seeds out, or give --to another folder"
             )
+    growing = [study for study in studies if _goes_on(study, options)]
+
+    def keep() -> None:
+        for study in growing:
+            content = study.record(options.scale, wanted[study.name], options.folder)
+            if content["cells"]:
+                record.save(content, options.to)
+
     for seeds in {tuple(seeds) for seeds in wanted.values()}:
         some = [study for study in studies if tuple(wanted[study.name]) == seeds]
-        finish(some, options.scale, seeds, options.folder, options.jobs or default_jobs())
+        finish(some, options.scale, seeds, options.folder, options.jobs or default_jobs(), keep)
     for study in studies:
         found = study.record(options.scale, wanted[study.name], options.folder)
         print(f"recorded in {record.save(found, options.to)}")
+
+
+def _goes_on(study: Study, options: argparse.Namespace) -> bool:
+    """Whether the record is written run by run; the runs of an unfinished one are taken over.
+
+    A whole record stays as it is until a whole one replaces it.
+    """
+    if not record.path_of(study.name, options.scale, options.to).exists():
+        return True
+    found = record.load(study.name, options.scale, options.to)
+    if found.missing:
+        study.take_over(found, options.folder)
+    return bool(found.missing)
 
 
 def show(options: argparse.Namespace) -> None:
@@ -76,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     listed = commands.add_parser("list", help="the studies, and what is recorded")
     listed.set_defaults(command=list_studies)
 
-    ran = commands.add_parser("run", help="run studies, or go on with them, and record them")
+    ran = commands.add_parser("run", help="run studies, or go on with them, and record each run as it ends")
     ran.add_argument("studies", nargs="+", choices=STUDIES, metavar="STUDY")
     ran.add_argument("--scale", default="small")
     ran.add_argument("--seeds", type=seeds, help="0-7, or 0,3,5; the study's own where not given")

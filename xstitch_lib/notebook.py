@@ -53,8 +53,9 @@ def show_provenance(record) -> None:
     data = ", ".join(dict.fromkeys(found))
     told = [cell["provenance"].get("precision", settings["precision"]) for cell in record.content["cells"]]
     precision = " and ".join({"no": "float32"}.get(name, name) for name in dict.fromkeys(told))
+    runs = f"{len(cells)} of {len(cells) + len(record.missing)} runs" if record.missing else f"{len(cells)} runs"
     lines = [
-        f"{len(cells)} runs, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
+        f"{runs}, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
         f"{', '.join(cells.device.unique())}, {', '.join(map(str, cells.threads.unique()))} thread(s) a process",
         f"precision {precision}, torch {', '.join(cells.torch.unique())}",
         f"commit {commits}, {cells.date.min()}, {commands}",

@@ -32,12 +32,21 @@ class Record:
 
     def __repr__(self) -> str:
         arms, seeds = len(self.content["arms"]), len(self.seeds)
-        return f"Record({self.content['study']!r}, scale={self.content['scale']!r}, {arms} arms, {seeds} seeds)"
+        to_come = f", {len(self.missing)} runs to come" if self.missing else ""
+        name = f"{self.content['study']!r}, scale={self.content['scale']!r}"
+        return f"Record({name}, {arms} arms, {seeds} seeds{to_come})"
 
     @property
     def seeds(self) -> list[int]:
         """Of all cells, sorted."""
         return sorted({cell["seed"] for cell in self.content["cells"]})
+
+    @property
+    def missing(self) -> list[tuple[str, int]]:
+        """(arm, seed) of the runs that are still to come: a long study is recorded run by run."""
+        made = {(cell["arm"], cell["seed"]) for cell in self.content["cells"]}
+        seeds = self.content["settings"].get("seeds", self.seeds)  # the first records do not name them
+        return [(arm, seed) for arm in self.content["arms"] for seed in seeds if (arm, seed) not in made]
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -117,6 +126,11 @@ class Record:
         return packed["steps"], unpack(packed)
 
 
+def path_of(study: str, scale: str, folder: Path = FOLDER) -> Path:
+    """The file of a recorded study."""
+    return Path(folder) / f"{study}-{scale}.json"
+
+
 def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
     """Read a recorded study.
 
@@ -126,7 +140,7 @@ def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
 
     Source: chapter "Segmentation and normals".
     """
-    path = Path(folder) / f"{study}-{scale}.json"
+    path = path_of(study, scale, folder)
     if not path.is_file():
         raise FileNotFoundError(
             f"{study} has not been recorded at scale {scale!r}: see `xstitch list` for what is, and "
@@ -146,7 +160,7 @@ def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
     Raises:
         ValueError: if ``content`` is not a record.
     """
-    path = Path(folder) / f"{content['study']}-{content['scale']}.json"
+    path = path_of(content["study"], content["scale"], folder)
     check(content, path)
     cells = ",\n".join([json.dumps(cell, allow_nan=False, separators=(",", ":")) for cell in content["cells"]])
     head = {name: value for name, value in content.items() if name != "cells"} | {"cells": []}  # last
@@ -168,8 +182,8 @@ def check(content: Any, path: Path) -> None:
             f"{path} is not a record of this version: at {place}, {errors[0].message[:200]}; restore it or record again"
         )
     runs = [(cell["arm"], cell["seed"]) for cell in content["cells"]]
-    if len(set(runs)) < len(runs) or not {arm for arm, _ in runs} == set(content["arms"]):
-        raise ValueError(f"{path} needs each of its arms {list(content['arms'])}, a seed once; got {runs}")
+    if len(set(runs)) < len(runs) or not {arm for arm, _ in runs} <= set(content["arms"]):
+        raise ValueError(f"{path} may hold each of its arms {list(content['arms'])} once a seed; got {runs}")
 
 
 def tidy(study: str, cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

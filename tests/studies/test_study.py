@@ -79,6 +79,7 @@ def test_labels_of_a_share_of_the_pictures_train_the_other_task_on_all_of_them(t
 def test_a_record_counts_the_labels_that_were_trained_on(tmp_path):
     study = replace(PAIR, arms=ARMS[:1], scales={"small": replace(SCALE, labelled=0.25)})
     labels = load(study.scale("small")).train.tensors["seg"]
+    study.run("small", [0], folder=tmp_path)
     counts = study.record("small", [0], tmp_path)["labels"]["seg"]
     assert sum(counts.values()) == (labels >= 0).sum() == 6 * labels[0].numel()
 

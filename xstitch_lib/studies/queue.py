@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +28,17 @@ def default_jobs() -> int:
     return 1 if torch.accelerator.is_available() else cores()
 
 
-def finish(studies: Sequence["Study"], scale: str, seeds: Sequence[int], folder: Path, jobs: int) -> None:
+def finish(
+    studies: Sequence["Study"],
+    scale: str,
+    seeds: Sequence[int],
+    folder: Path,
+    jobs: int,
+    keep: Callable[[], None] = lambda: None,
+) -> None:
     """Run every cell that ``folder`` does not hold yet; what is finished stays, whatever happens next.
+
+    ``keep`` is called whenever one more of them is there.
 
     One process works on all studies of a seed, so that its towers are trained once. Progress and the time that
     remains are on the terminal; what the processes print is in ``folder/log-….txt``.
@@ -46,7 +55,9 @@ def finish(studies: Sequence["Study"], scale: str, seeds: Sequence[int], folder:
             with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=None) as bar:
                 while running:
                     finished, running = wait(running, timeout=1, return_when=FIRST_EXCEPTION)
-                    bar.update(sum([path.exists() for path in wanted]) - bar.n)
+                    if more := sum([path.exists() for path in wanted]) - bar.n:
+                        bar.update(more)
+                        keep()
                     for future in finished:
                         future.result()
         except BaseException:  # an error, or Ctrl-C: seeds that have not begun are not begun

@@ -9,7 +9,7 @@ import pandas as pd
 from torch import nn
 
 from xstitch_lib.networks.named import did_you_mean
-from xstitch_lib.record import FORMAT, tidy
+from xstitch_lib.record import FORMAT, Record, tidy
 from xstitch_lib.studies import cell
 from xstitch_lib.studies.arms import Arm
 from xstitch_lib.studies.scale import Scale
@@ -78,8 +78,25 @@ class Study:
             cell.write(path, cell.run(*settings, seed, Path(folder) / "runs"))
         return cell.read(path, cell.made_with(*settings))
 
+    def take_over(self, recorded: Record, folder: str | Path) -> None:
+        """Put the cells of an unfinished record into ``folder``, so that they are not run again.
+
+        Raises:
+            ValueError: if the study has other settings now.
+        """
+        scale = recorded.content["scale"]
+        for found in recorded.content["cells"]:
+            if found["made_with"] != cell.made_with(self.arm(found["arm"]), self.scale(scale)):
+                raise ValueError(
+                    f"{recorded} was made with other settings than its study has now: delete it to begin anew"
+                )
+            path = self.path(found["arm"], scale, found["seed"], folder)
+            if not path.exists():
+                cell.write(path, found)
+
     def record(self, scale: str, seeds: Iterable[int], folder: str | Path) -> dict:
-        """The finished cells of ``folder`` as the content of a record, for `xstitch_lib.record.save`."""
+        """The cells of ``folder`` that are finished, as the content of a record, for `xstitch_lib.record.save`."""
+        runs = [(name, scale, seed) for name in self.names(scale) for seed in seeds]
         return {
             "format": FORMAT,
             "study": self.name,
@@ -90,7 +107,7 @@ class Study:
             "primary": [list(pair) for pair in self.primary if {*pair} <= {*self.names(scale)}],
             "metrics": dict(self.metrics),
             "labels": load(self.scale(scale)).label_counts(),
-            "cells": [self.cell(name, scale, seed, folder) for name in self.names(scale) for seed in seeds],
+            "cells": [self.cell(*run, folder) for run in runs if self.path(*run, folder).exists()],
         }
 
     def names(self, scale: str) -> list[str]:
