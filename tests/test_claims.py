@@ -151,6 +151,13 @@ def test_two_records_are_compared_seed_by_seed():
     assert gain == pytest.approx(summary([2 * (1 + noise) for noise in NOISE]))
 
 
+def test_of_an_unfinished_record_only_pairs_with_two_seeds_count():
+    made = a_record({"a": shifted(1), "b": shifted(0), "c": shifted(2)[:1]}, primary=[("a", "b"), ("a", "c")])
+    assert better("a", "c")(made) == {} and better("a", "never run")(made) == {}
+    alone = a_record({"a": shifted(1), "b": shifted(0)}, primary=[("a", "b")])
+    assert better("a", "b")(made) == better("a", "b")(alone)
+
+
 def test_a_verdict_is_written_with_its_gain_and_interval(monkeypatch):
     made = a_record({"a": shifted(1), "b": shifted(0)})
     monkeypatch.setattr(claims, "load", lambda study, scale: made)
@@ -171,7 +178,7 @@ def test_every_claim_is_about_studies_that_exist(claim):
 SECTIONS = ["5", "5.1", "5.2", "5.3", "5.4", "6.2", "6.3", "6.4", "6.5"]
 
 
-@pytest.mark.parametrize("scale", ["small", "medium"])
+@pytest.mark.parametrize("scale", ["small", "narrow", "medium"])
 @pytest.mark.parametrize("about", CLAIMS)
 def test_the_recorded_verdicts_have_finite_intervals(about, scale):
     for claim in CLAIMS[about]:

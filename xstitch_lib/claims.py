@@ -53,6 +53,13 @@ class Claim:
 CROSS, ONE, SELF = "cross-stitch", "one-task", "self-stitch"
 THREE_STARTS = ["(0.9, 0.1)", "(0.5, 0.5)", "(0.1, 0.9)"]  # of the paper's table 4
 LIKE_PAPER = "(0.9, 0.1)"  # of table 1: learned, a unit a channel, after pooling
+VARIANTS = {  # arms of fashion_variants
+    "per channel": "units from the identity",
+    "per channel, ×100": "units from the identity, at a hundred times the rate,",
+    "per channel, (0.9, 0.1)": "units from (0.9, 0.1)",
+    "per channel, (0.9, 0.1), ×100": "units from (0.9, 0.1), at a hundred times the rate,",
+    "per layer": "units that serve a whole layer",
+}
 CLAIMS = {
     "table 5": [
         Claim("6.2", "better than one network a task", ("table5",), better(CROSS, ONE)),
@@ -125,6 +132,18 @@ CLAIMS = {
         Claim("ours", "the dense unit gains at all", ("fashion_mnist",), better("dense at fc3", "none")),
         Claim("ours", "the dense unit gains over as many weights inside the towers", ("fashion_mnist",),
               better("dense at fc3", "linear inside")),
+    ],
+    "fashion variants": [
+        claim
+        for arm, what in VARIANTS.items()
+        for claim in (
+            Claim("ours", f"{what} gain more than one percent", ("fashion_variants",),
+                  gains_more_than(1, arm, "none")),
+            Claim("ours", f"{what} gain at all", ("fashion_variants",), better(arm, "none")),
+        )
+    ] + [
+        Claim("ours", "units between two tasks gain more than units between two towers of one task",
+              ("fashion_variants",), better("per channel", "self-stitch, per channel")),
     ],
     "relatedness": [
         Claim("ours", f"{what} help where the labels are independent", ("relatedness",),

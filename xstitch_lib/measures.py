@@ -47,13 +47,16 @@ def unit_of(metric: str) -> str:
 def better(first: str, second: str) -> Measure:
     """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs.
 
-    Nothing is found where a scale leaves one of the arms out.
+    Nothing is found where a scale leaves one of the arms out, or fewer than two seeds have both so far.
     """
 
     def measure(record: Record) -> dict[str, Finding]:
-        if not {first, second} <= set(record.content["arms"]):
+        def there(pair: tuple[str, str]) -> bool:
+            return len(set.intersection(*[{*record.finished(arm)} for arm in pair])) >= 2
+
+        if not there((first, second)):
             return {}
-        primary = [tuple(pair) for pair in record.content["primary"]]
+        primary = [tuple(pair) for pair in record.content["primary"] if there(pair)]
         pairs = primary if (first, second) in primary else [(first, second)]
         found = contrasts(record.table, pairs, record.content["metrics"])
         rows = found[(found["first"] == first) & (found.second == second)]

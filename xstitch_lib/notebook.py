@@ -5,6 +5,9 @@ import textwrap
 
 from IPython.display import Markdown, display
 
+from xstitch_lib.record import Record, load, path_of
+from xstitch_lib.studies import STUDIES
+
 
 def show_source(*objects: object) -> None:
     """Show the source of functions, methods or classes, read from the library itself."""
@@ -28,13 +31,13 @@ def show_table(frame, index: bool = False) -> None:
 
 
 VERDICTS = """
-*A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side, and the test
-pictures are the same for all. Supported: the whole interval is on the claim's side of zero, or of the number that the
-claim names. Not supported: it is on the other. Undecided: it lies on both. For the primary comparisons, named before
-the run (of table 5, over one network a task, over the split, and over two networks of the same task; on Fashion-MNIST
-the three that its chapter names), p corrected for three (Holm) must be below 0.05 too. All others are exploratory and
-uncorrected: one in twenty would miss zero by luck. A source is a section of the paper or the re-implementation's
-README; "ours" are questions that neither asks.*
+*A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side, and the
+test pictures are the same for all. Supported: the whole interval is on the claim's side of zero, or of the number
+that the claim names. Not supported: it is on the other. Undecided: it lies on both. For the primary comparisons,
+named before the run (of table 5, over one network a task, over the split, and over two networks of the same task; on
+Fashion-MNIST those that its chapter names), p corrected for their number (Holm) must be below 0.05 too. All others
+are exploratory and uncorrected: one in twenty would miss zero by luck. A source is a section of the paper or the
+re-implementation's README; "ours" are questions that neither asks.*
 """
 
 
@@ -44,7 +47,22 @@ def show_verdicts(verdicts) -> None:
     display(Markdown(VERDICTS))
 
 
-def show_provenance(record) -> None:
+def recorded_so_far(study: str, scale: str) -> Record | None:
+    """A recorded study, whole or in part; None if none of its runs is recorded, and the page says how to make them."""
+    if path_of(study, scale).exists():
+        return load(study, scale)
+    known = STUDIES[study]
+    runs = len(known.names(scale)) * len(known.scale(scale).seeds)
+    display(
+        Markdown(
+            f"*None of the {runs} runs is recorded yet. `xstitch run {study} --scale {scale}` makes them; stopped, it "
+            "is recorded as far as it came, and the same command goes on.*"
+        )
+    )
+    return None
+
+
+def show_provenance(record: Record) -> None:
     """Say where a recorded study comes from: one line under its table."""
     cells, settings = record.provenance, record.content["settings"]
     commits = ", ".join([f"`{c[:8]}{c[40:]}`" for c in cells.commit.unique()])
