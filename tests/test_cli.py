@@ -28,10 +28,10 @@ def test_a_study_is_run_shown_and_verified(tiny, tmp_path, capsys):
 
 @pytest.fixture
 def run(tmp_path):
-    """run(study, clone) -> the record after `xstitch run` of it in that clone, whether the command failed or not."""
+    """run(study, clone, …) -> the record after `xstitch run` of it in that clone, whether the command failed or not."""
 
-    def run(study, clone):
-        words = ["run", study.name, "--jobs", "1", "--folder", str(tmp_path / clone), "--to", str(tmp_path)]
+    def run(study, clone, *more):
+        words = ["run", study.name, "--jobs", "1", "--folder", str(tmp_path / clone), "--to", str(tmp_path), *more]
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(cli.STUDIES, study.name, study)
             try:
@@ -47,31 +47,34 @@ ONE_TASK, BROKEN = ARMS[0], Arm("cross-stitch", "split", at="conv9")
 
 
 def test_a_run_cut_short_is_recorded_as_far_as_it_came_and_gone_on_with_in_another_clone(run, tmp_path, capsys):
-    study = replace(STUDY, arms=[ONE_TASK, BROKEN], scales={"small": replace(SCALE, seeds=(0,))})
-    found = run(study, "clone")
+    study = replace(STUDY, arms=[ONE_TASK, BROKEN])
+    found = run(study, "clone", "--seeds", "0")
     assert "no layer 'conv9'" in capsys.readouterr().out
-    assert found.finished("one-task") == [0] and found.missing == [("cross-stitch", 0)]
-    assert "1 runs to come" in repr(found)
+    assert found.finished("one-task") == [0] and len(found.missing) == 3 and "3 runs to come" in repr(found)
 
-    path = record.path_of("tiny", "small", tmp_path)
-    content = json.loads(path.read_text())
+    content = json.loads(json.dumps(found.content))
     content["cells"][0]["results"]["seg"]["pixacc"] = 12.5  # run again, it would be another number
     record.save(content, tmp_path)
-    whole = run(replace(study, arms=[ONE_TASK, ARMS[4]]), "another")
-    assert not whole.missing and whole.finished("cross-stitch") == [0]
-    assert whole.cell("one-task", 0)["results"]["seg"]["pixacc"] == 12.5
-
-
-def test_an_unfinished_record_of_other_settings_is_not_mixed_with_todays(run, capsys):
-    before = run(replace(STUDY, arms=[ONE_TASK, BROKEN]), "clone").content
-    changed = replace(STUDY, arms=[ONE_TASK, ARMS[4]], scales={"small": replace(SCALE, steps=(7, 4))})
-    assert run(changed, "another").content == before
+    mended = replace(study, arms=[ONE_TASK, ARMS[4]])
+    changed = replace(mended, scales={"small": replace(SCALE, steps=(7, 4))})
+    assert run(changed, "a third").content == content  # two settings are not mixed
     assert "made with other settings than its study has now: delete it" in capsys.readouterr().out
+    whole = run(mended, "another")
+    assert not whole.missing and whole.cell("one-task", 0)["results"]["seg"]["pixacc"] == 12.5
 
 
-def test_a_whole_record_is_not_replaced_by_a_part(run):
-    before = run(replace(STUDY, arms=[ONE_TASK]), "clone").content
-    assert run(replace(STUDY, arms=[replace(ONE_TASK, changes={"train": 16}), BROKEN]), "another").content == before
+def test_a_whole_record_is_not_replaced_by_a_part(run, tmp_path):
+    study = replace(STUDY, arms=[ONE_TASK])
+    study.run(seeds=[0, 1], folder=tmp_path / "clone")
+    record.save(study.record("small", [0, 1], tmp_path / "clone"), tmp_path)
+    before = record.load("tiny", "small", tmp_path).content
+    changed = replace(study, arms=[replace(ONE_TASK, changes={"train": 16})])
+    assert run(changed, "another", "--seeds", "0").content == before
+
+
+def test_the_books_own_records_take_no_other_seeds(tiny):
+    with pytest.raises(SystemExit, match=r"have the seeds \[0, 1\], fixed beforehand; got \[0, 2\]"):
+        cli.main(["run", "tiny", "--seeds", "0,2"])
 
 
 def test_list_names_every_study_with_its_question(tiny, capsys):

@@ -34,31 +34,32 @@ def run(options: argparse.Namespace) -> None:
     studies = [STUDIES[name] for name in options.studies]
     wanted = {}
     for study in studies:
-        own = list(study.scale(options.scale).seeds)
-        wanted[study.name] = options.seeds or own
-        if options.to == record.FOLDER and wanted[study.name] != own:
+        own = study.scale(options.scale).seeds
+        wanted[study.name] = tuple(options.seeds or own)
+        if options.to == record.FOLDER and not {*wanted[study.name]} <= {*own}:
             raise ValueError(
-                f"records of {study.name} have the seeds {own}, fixed beforehand; got {options.seeds}: "
-                "leave --seeds out, or give --to another folder"
+                f"records of {study.name} have the seeds {list(own)}, fixed beforehand; got {options.seeds}: "
+                "choose among them, or give --to another folder"
             )
-    growing = [study for study in studies if _goes_on(study, options)]
+    growing = [study.name for study in studies if _goes_on(study, options)]
 
     def keep() -> None:
-        for study in growing:
-            content = study.record(options.scale, wanted[study.name], options.folder)
-            if content["cells"]:
-                record.save(content, options.to)
+        for study in studies:
+            seeds = sorted({*study.scale(options.scale).seeds, *wanted[study.name]})
+            found = record.Record(study.record(options.scale, seeds, options.folder))
+            if found.seeds and (study.name in growing or not found.missing):
+                record.save(found.content, options.to)
 
-    for seeds in {tuple(seeds) for seeds in wanted.values()}:
-        some = [study for study in studies if tuple(wanted[study.name]) == seeds]
+    for seeds in {*wanted.values()}:
+        some = [study for study in studies if wanted[study.name] == seeds]
         finish(some, options.scale, seeds, options.folder, options.jobs or default_jobs(), keep)
+    keep()
     for study in studies:
-        found = study.record(options.scale, wanted[study.name], options.folder)
-        print(f"recorded in {record.save(found, options.to)}")
+        print(record.load(study.name, options.scale, options.to), "in", options.to)
 
 
 def _goes_on(study: Study, options: argparse.Namespace) -> bool:
-    """Whether the record is written run by run; the runs of an unfinished one are taken over.
+    """Whether the record may be written while a part of it is missing; the runs of an unfinished one are taken over.
 
     A whole record stays as it is until a whole one replaces it.
     """
