@@ -20,7 +20,7 @@ from xstitch_lib.measures import (
 from xstitch_lib.record import Record
 from xstitch_lib.statistics import summary
 from xstitch_lib.studies import STUDIES
-from xstitch_lib.studies.segmentation_normals import CHOICES
+from xstitch_lib.studies.segmentation_normals import CHOICES, NYU_CHOICES
 
 
 def a_record(values, primary=(), per_class=None, curves=None, labels=None):
@@ -44,6 +44,7 @@ def a_record(values, primary=(), per_class=None, curves=None, labels=None):
         "primary": primary,
         "metrics": {"seg": "mIU"},
         "labels": labels,
+        "settings": {"seeds": range(len(next(iter(values.values()))))},
     }
     return Record(content | {"cells": cells})
 
@@ -65,11 +66,14 @@ def test_settings_are_held_against_the_chosen_one_of_their_group():
     assert against[0] == against[3] == "" and against[1].startswith("+10.") and against[2].startswith("+5.")
 
 
-def test_the_groups_of_choices_have_all_of_its_arms_and_the_chosen_one_among_them():
-    in_groups = {arm for _, settings in CHOICES.values() for arm in settings.values()}
-    compared = set(STUDIES["choices"].names("small")) - {"ensemble", "self-stitch"}  # these are there as context
+@pytest.mark.parametrize(
+    ("study", "scale", "choices"), [("choices", "small", CHOICES), ("nyuv2_choices", "medium", NYU_CHOICES)]
+)
+def test_the_groups_of_choices_have_all_of_its_arms_and_the_chosen_one_among_them(study, scale, choices):
+    in_groups = {arm for _, settings in choices.values() for arm in settings.values()}
+    compared = set(STUDIES[study].names(scale)) - {"ensemble", "self-stitch"}  # these are there as context
     assert in_groups == compared
-    assert all([chosen in settings.values() for chosen, settings in CHOICES.values()])
+    assert all([chosen in settings.values() for chosen, settings in choices.values()])
 
 
 def test_better_is_the_paired_gain_and_its_verdict():
@@ -151,11 +155,13 @@ def test_two_records_are_compared_seed_by_seed():
     assert gain == pytest.approx(summary([2 * (1 + noise) for noise in NOISE]))
 
 
-def test_of_an_unfinished_record_only_pairs_with_two_seeds_count():
-    made = a_record({"a": shifted(1), "b": shifted(0), "c": shifted(2)[:1]}, primary=[("a", "b"), ("a", "c")])
-    assert better("a", "c")(made) == {} and better("a", "never run")(made) == {}
-    alone = a_record({"a": shifted(1), "b": shifted(0)}, primary=[("a", "b")])
-    assert better("a", "b")(made) == better("a", "b")(alone)
+def test_an_unfinished_record_has_no_verdicts(monkeypatch):
+    made = a_record({"a": shifted(1), "b": shifted(0)})
+    monkeypatch.setattr(claims, "load", lambda study, scale: made)
+    monkeypatch.setitem(CLAIMS, "test", [Claim("6.2", "a is better", ("table5",), better("a", "b"))])
+    assert len(claims.verdicts("test")) == 1
+    made.content["cells"].pop()
+    assert len(claims.verdicts("test")) == 0
 
 
 def test_a_verdict_is_written_with_its_gain_and_interval(monkeypatch):
@@ -186,6 +192,8 @@ def test_the_recorded_verdicts_have_finite_intervals(about, scale):
             records = [record.load(name, scale) for name in claim.studies]
         except FileNotFoundError as missing:
             pytest.skip(str(missing))
+        if any([found.missing for found in records]):
+            pytest.skip(f"runs of {claim.studies} are still to come")
         for found in claim.measure(*records).values():
             assert np.isfinite(found.gain).all() and found.gain.low <= found.gain.mean <= found.gain.high
 

@@ -43,33 +43,38 @@ def run(tmp_path):
     return run
 
 
-ONE_TASK, BROKEN = ARMS[0], Arm("cross-stitch", "split", at="conv9")
+ONE_TASK = ARMS[0]
 
 
-def test_a_run_cut_short_is_recorded_as_far_as_it_came_and_gone_on_with_in_another_clone(run, tmp_path, capsys):
-    study = replace(STUDY, arms=[ONE_TASK, BROKEN])
-    found = run(study, "clone", "--seeds", "0")
-    assert "no layer 'conv9'" in capsys.readouterr().out
-    assert found.finished("one-task") == [0] and len(found.missing) == 3 and "3 runs to come" in repr(found)
+def test_a_run_cut_short_is_recorded_as_far_as_it_came_and_another_clone_goes_on(run, tmp_path, capsys):
+    broken = replace(STUDY, arms=[ONE_TASK, Arm("cross-stitch", "split", at="conv9")])
+    found = run(broken, "clone", "--seeds", "0")
+    told = capsys.readouterr().out
+    assert "no layer 'conv9'" in told and "2 arms, 1 seeds, 3 runs to come" in told
+    assert found.finished("one-task") == [0] and not found.whole_seeds().seeds
 
+    mended = replace(STUDY, arms=[ONE_TASK, ARMS[4]])
+    found = run(mended, "another", "--seeds", "0")
+    assert found.whole_seeds().seeds == [0] and len(found.missing) == 2
     content = json.loads(json.dumps(found.content))
     content["cells"][0]["results"]["seg"]["pixacc"] = 12.5  # run again, it would be another number
     record.save(content, tmp_path)
-    mended = replace(study, arms=[ONE_TASK, ARMS[4]])
+
     changed = replace(mended, scales={"small": replace(SCALE, steps=(7, 4))})
     assert run(changed, "a third").content == content  # two settings are not mixed
     assert "made with other settings than its study has now: delete it" in capsys.readouterr().out
-    whole = run(mended, "another")
+    whole = run(mended, "a fourth")
     assert not whole.missing and whole.cell("one-task", 0)["results"]["seg"]["pixacc"] == 12.5
 
 
-def test_a_whole_record_is_not_replaced_by_a_part(run, tmp_path):
+def test_a_whole_record_is_not_replaced_by_a_part(run, tmp_path, capsys):
     study = replace(STUDY, arms=[ONE_TASK])
     study.run(seeds=[0, 1], folder=tmp_path / "clone")
-    record.save(study.record("small", [0, 1], tmp_path / "clone"), tmp_path)
+    record.save(study.record("small", tmp_path / "clone"), tmp_path)
     before = record.load("tiny", "small", tmp_path).content
     changed = replace(study, arms=[replace(ONE_TASK, changes={"train": 16})])
     assert run(changed, "another", "--seeds", "0").content == before
+    assert "stays as it is: of a new one 1 runs are to come" in capsys.readouterr().out
 
 
 def test_the_books_own_records_take_no_other_seeds(tiny):

@@ -1,9 +1,13 @@
 """What a page says of records that are whole, unfinished, or not there."""
 
+import copy
+
 import pytest
 
 from xstitch_lib import notebook
-from xstitch_lib.record import load
+from xstitch_lib.record import Record, load
+
+WHOLE = load("fashion_mnist", "full")
 
 
 @pytest.fixture
@@ -14,16 +18,28 @@ def shown(monkeypatch):
     return texts
 
 
-def test_where_nothing_is_recorded_the_page_tells_the_command_and_how_many_runs(shown):
-    assert notebook.recorded_so_far("table5", "full") is None
-    (text,) = shown
-    assert "None of the 48 runs" in text and "`xstitch run table5 --scale full`" in text
+def without(runs):
+    content = copy.deepcopy(WHOLE.content)
+    content["cells"] = [cell for cell in content["cells"] if (cell["arm"], cell["seed"]) not in runs]
+    return Record(content)
 
 
-def test_provenance_tells_an_unfinished_record(shown):
+def test_where_nothing_is_recorded_the_page_tells_the_command_and_how_many_runs(shown, monkeypatch):
+    def missing(study, scale):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(notebook, "load", missing)
+    assert notebook.recorded_so_far("fashion_mnist", "full") is None
+    assert "0 of 6 runs" in shown[0] and "`xstitch run fashion_mnist --scale full`" in shown[0]
+
+
+def test_only_whole_seeds_are_shown_and_the_provenance_tells_what_is_missing(shown, monkeypatch):
+    part = without([("none", 1)])
+    monkeypatch.setattr(notebook, "load", lambda study, scale: part)
     found = notebook.recorded_so_far("fashion_mnist", "full")
+    assert found.seeds == [0] and len(found.missing) == 3
     notebook.show_provenance(found)
-    found.content["cells"].pop()
-    notebook.show_provenance(found)
-    assert shown[0].startswith("*Recorded: 6 runs, seeds 0, 1,") and "5 of 6 runs" in shown[1]
-    assert load("fashion_mnist", "full").missing == []
+    assert shown[0].startswith("*Recorded: 3 of 6 runs, the others are to come, seeds 0,")
+
+    part = without([("none", 1), ("none", 0)])
+    assert notebook.recorded_so_far("fashion_mnist", "full") is None and "4 of 6 runs" in shown[1]

@@ -20,7 +20,7 @@ def content(tmp_path_factory):
     study = STUDY.__class__("tiny", STUDY.question, [ARMS[0], ARMS[4]], STUDY.scales, STUDY.primary)
     folder = tmp_path_factory.mktemp("cells")
     study.run("small", [0, 1], folder=folder)
-    return study.record("small", [0, 1], folder)
+    return study.record("small", folder)
 
 
 @pytest.fixture

@@ -163,7 +163,8 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
 
     Args:
         about: a key of `CLAIMS`.
-        scale: of the records. Claims about studies or arms that the scale leaves out are left out.
+        scale: of the records. Claims about studies or arms that the scale leaves out, and about studies of which runs
+            are still to come, are left out.
 
     Raises:
         FileNotFoundError: if a study has not been recorded, with the commands that help.
@@ -171,7 +172,8 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
     claims = [claim for claim in CLAIMS[about] if all([scale in STUDIES[name].scales for name in claim.studies])]
     names = dict.fromkeys([name for claim in claims for name in claim.studies])
     records = {name: load(name, scale) for name in names}
-    measured = [(claim, claim.measure(*[records[name] for name in claim.studies])) for claim in claims]
+    whole = [claim for claim in claims if not any([records[name].missing for name in claim.studies])]
+    measured = [(claim, claim.measure(*[records[name] for name in claim.studies])) for claim in whole]
     found = [(claim, by_task) for claim, by_task in measured if by_task]
     columns = {
         column: [str(by_task.get(task, "")) for _, by_task in found]

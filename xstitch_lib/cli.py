@@ -25,7 +25,7 @@ def list_studies(options: argparse.Namespace) -> None:
         recorded = []
         for scale in study.scales:
             if (path := record.path_of(study.name, scale)).exists():
-                to_come = len(record.Record(json.loads(path.read_text())).missing)  # unchecked: a list is quick
+                to_come = len(record.Record(json.loads(path.read_text())).missing)  # unchecked: it is quick
                 recorded.append(f"{scale} ({to_come} runs to come)" if to_come else scale)
         print(f"{study.name:17} {study.question}\n{'':17} recorded: {', '.join(recorded) or 'not yet'}")
 
@@ -41,28 +41,33 @@ def run(options: argparse.Namespace) -> None:
                 f"records of {study.name} have the seeds {list(own)}, fixed beforehand; got {options.seeds}: "
                 "choose among them, or give --to another folder"
             )
-    growing = [study.name for study in studies if _goes_on(study, options)]
+    growing = {study.name: _goes_on(study, options) for study in studies}
 
-    def keep() -> None:
-        for study in studies:
-            seeds = sorted({*study.scale(options.scale).seeds, *wanted[study.name]})
-            found = record.Record(study.record(options.scale, seeds, options.folder))
-            if found.seeds and (study.name in growing or not found.missing):
-                record.save(found.content, options.to)
+    def keep() -> list[str]:
+        return [_keep(study, options, growing[study.name]) for study in studies]
 
-    for seeds in {*wanted.values()}:
-        some = [study for study in studies if wanted[study.name] == seeds]
-        finish(some, options.scale, seeds, options.folder, options.jobs or default_jobs(), keep)
-    keep()
-    for study in studies:
-        print(record.load(study.name, options.scale, options.to), "in", options.to)
+    keep()  # what an earlier call left
+    try:
+        for seeds in {*wanted.values()}:
+            some = [study for study in studies if wanted[study.name] == seeds]
+            finish(some, options.scale, seeds, options.folder, options.jobs or default_jobs(), keep)
+    finally:
+        print("\n".join(keep()))
+
+
+def _keep(study: Study, options: argparse.Namespace, growing: bool) -> str:
+    """Write the runs that are finished, and tell; a whole record stays as it is until a whole one replaces it."""
+    if not any([study.finished(arm, options.scale, options.folder) for arm in study.names(options.scale)]):
+        return f"{study.name}: no run is finished yet"
+    found = record.Record(study.record(options.scale, options.folder))
+    if found.missing and not growing:
+        path = record.path_of(study.name, options.scale, options.to)
+        return f"{path} is whole and stays as it is: of a new one {len(found.missing)} runs are to come"
+    return f"{found} in {record.save(found.content, options.to)}"
 
 
 def _goes_on(study: Study, options: argparse.Namespace) -> bool:
-    """Whether the record may be written while a part of it is missing; the runs of an unfinished one are taken over.
-
-    A whole record stays as it is until a whole one replaces it.
-    """
+    """Whether there is no whole record yet; the runs of an unfinished one are taken over."""
     if not record.path_of(study.name, options.scale, options.to).exists():
         return True
     found = record.load(study.name, options.scale, options.to)

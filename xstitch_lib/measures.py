@@ -47,16 +47,13 @@ def unit_of(metric: str) -> str:
 def better(first: str, second: str) -> Measure:
     """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs.
 
-    Nothing is found where a scale leaves one of the arms out, or fewer than two seeds have both so far.
+    Nothing is found where a scale leaves one of the arms out.
     """
 
     def measure(record: Record) -> dict[str, Finding]:
-        def there(pair: tuple[str, str]) -> bool:
-            return len(set.intersection(*[{*record.finished(arm)} for arm in pair])) >= 2
-
-        if not there((first, second)):
+        if not {first, second} <= set(record.content["arms"]):
             return {}
-        primary = [tuple(pair) for pair in record.content["primary"] if there(pair)]
+        primary = [tuple(pair) for pair in record.content["primary"]]
         pairs = primary if (first, second) in primary else [(first, second)]
         found = contrasts(record.table, pairs, record.content["metrics"])
         rows = found[(found["first"] == first) & (found.second == second)]

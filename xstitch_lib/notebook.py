@@ -5,7 +5,7 @@ import textwrap
 
 from IPython.display import Markdown, display
 
-from xstitch_lib.record import Record, load, path_of
+from xstitch_lib.record import Record, load
 from xstitch_lib.studies import STUDIES
 
 
@@ -48,15 +48,22 @@ def show_verdicts(verdicts) -> None:
 
 
 def recorded_so_far(study: str, scale: str) -> Record | None:
-    """A recorded study, whole or in part; None if none of its runs is recorded, and the page says how to make them."""
-    if path_of(study, scale).exists():
-        return load(study, scale)
+    """The whole seeds of a recorded study; None if there is none yet, and the page says how to make them."""
     known = STUDIES[study]
-    runs = len(known.names(scale)) * len(known.scale(scale).seeds)
+    wanted = len(known.names(scale)) * len(known.scale(scale).seeds)
+    try:
+        found = load(study, scale)
+    except FileNotFoundError:
+        done = 0
+    else:
+        done = len(found.content["cells"])
+        if (whole := found.whole_seeds()).seeds:
+            return whole
+    command = f"`xstitch run {study} --scale {scale}`"
     display(
         Markdown(
-            f"*None of the {runs} runs is recorded yet. `xstitch run {study} --scale {scale}` makes them; stopped, it "
-            "is recorded as far as it came, and the same command goes on.*"
+            f"*Recorded so far: {done} of {wanted} runs, and no seed of all arms. {command} goes on. A study that is "
+            "stopped is recorded as far as it came, and the same command finishes it.*"
         )
     )
     return None
@@ -71,7 +78,8 @@ def show_provenance(record: Record) -> None:
     data = ", ".join(dict.fromkeys(found))
     told = [cell["provenance"].get("precision", settings["precision"]) for cell in record.content["cells"]]
     precision = " and ".join({"no": "float32"}.get(name, name) for name in dict.fromkeys(told))
-    runs = f"{len(cells)} of {len(cells) + len(record.missing)} runs" if record.missing else f"{len(cells)} runs"
+    all_runs = len(cells) + len(record.missing)
+    runs = f"{len(cells)} of {all_runs} runs, the others are to come" if record.missing else f"{len(cells)} runs"
     lines = [
         f"{runs}, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
         f"{', '.join(cells.device.unique())}, {', '.join(map(str, cells.threads.unique()))} thread(s) a process",

@@ -48,6 +48,12 @@ class Record:
         seeds = self.content["settings"].get("seeds", self.seeds)  # the first records do not name them
         return [(arm, seed) for arm in self.content["arms"] for seed in seeds if (arm, seed) not in made]
 
+    def whole_seeds(self) -> "Record":
+        """The same without the seeds that lack an arm."""
+        arms = [(cell["seed"], cell["arm"]) for cell in self.content["cells"]]
+        whole = {seed for seed in self.seeds if {(seed, arm) for arm in self.content["arms"]} <= {*arms}}
+        return Record({**self.content, "cells": [cell for cell in self.content["cells"] if cell["seed"] in whole]})
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """Tidy: study, arm, seed, task, metric, value; see `tidy`."""

@@ -16,7 +16,11 @@ def library_hash() -> str:
     """SHA-256 of every file of the library, names included."""
     digest = hashlib.sha256()
     for path in sorted(
-        p for p in LIBRARY.rglob("*") if p.is_file() and "__pycache__" not in p.parts
+        p
+        for p in LIBRARY.rglob("*")
+        if p.is_file()
+        and "__pycache__" not in p.parts
+        and not p.name.startswith("unfinished.")  # a file that is being written
     ):
         digest.update(f"{path.relative_to(LIBRARY)}\0".encode() + path.read_bytes())
     return digest.hexdigest()

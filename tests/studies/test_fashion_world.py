@@ -137,7 +137,7 @@ def test_an_arm_runs_and_tells_both_accuracies(name, tmp_path):
 def test_dense_units_have_no_shares_and_no_alphas_in_the_record(tmp_path):
     study = Study("tiny", "?", [DENSE], {"live": SCALE}, metrics={"both": "accuracy"})
     study.run("live", [0], folder=tmp_path)
-    (cell,) = study.record("live", [0], tmp_path)["cells"]
+    (cell,) = study.record("live", tmp_path)["cells"]
     assert cell["status"] == "done" and cell["sharing"] == {} and cell["alphas"] == {}
 
 

@@ -48,7 +48,7 @@ def test_a_cell_made_with_other_settings_is_refused(tmp_path):
 
 def test_several_processes_give_what_one_gives(tmp_path):
     queue.finish([PAIR], "small", [0, 1], tmp_path / "two", jobs=2)
-    cells = PAIR.record("small", [0, 1], tmp_path / "two")["cells"]
+    cells = PAIR.record("small", tmp_path / "two")["cells"]
     assert {cell["provenance"]["threads"] for cell in cells} == {max(1, queue.default_jobs() // 2)}
     alone = PAIR.run(seeds=[0, 1])
     both = record.tidy("tiny", cells).merge(alone, on=["study", "arm", "seed", "task", "metric"])
@@ -80,7 +80,7 @@ def test_a_record_counts_the_labels_that_were_trained_on(tmp_path):
     study = replace(PAIR, arms=ARMS[:1], scales={"small": replace(SCALE, labelled=0.25)})
     labels = load(study.scale("small")).train.tensors["seg"]
     study.run("small", [0], folder=tmp_path)
-    counts = study.record("small", [0], tmp_path)["labels"]["seg"]
+    counts = study.record("small", tmp_path)["labels"]["seg"]
     assert sum(counts.values()) == (labels >= 0).sum() == 6 * labels[0].numel()
 
 

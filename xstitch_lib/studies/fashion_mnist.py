@@ -70,7 +70,10 @@ fashion_variants = Study(
     "fashion_variants",
     "What do other units, a second tower of the same task, and statistics that settle in time change?",
     [
-        *(NONE, DENSE, *UNITS, SELF),
+        NONE,
+        DENSE,
+        *UNITS,
+        SELF,
         Arm("none, float32", "one-task", changes={"precision": "no"}),
         _units("per channel, float32", changes={"precision": "no"}),
         _dense("self-stitch, dense at fc3", "self-stitch"),
@@ -83,7 +86,7 @@ fashion_variants = Study(
     ],
     {
         "live": LIVE,
-        # float32, so that a machine without bf16 makes the same record
+        # float32, which every machine has
         "narrow": FashionScale(
             full=True,
             width=8,

@@ -34,7 +34,7 @@ def finish(
     seeds: Sequence[int],
     folder: Path,
     jobs: int,
-    keep: Callable[[], None] = lambda: None,
+    keep: Callable[[], object] = lambda: None,
 ) -> None:
     """Run every cell that ``folder`` does not hold yet; what is finished stays, whatever happens next.
 

@@ -92,6 +92,17 @@ nyuv2_choices = Study(
         )
     },
 )
+NYU_CHOICES = {
+    "rate, one-task": (
+        "one-task, rate 0.01",
+        {f"{lr:g}": f"one-task, rate {lr:g}" for lr in (0.003, 0.01, 0.03)},
+    ),
+    "frames, one-task": (
+        "one-task, rate 0.01",
+        {"zoomed": "one-task, rate 0.01", "whole": "one-task, no crop"},
+    ),
+    "units' rate, cross-stitch": ("units ×10", {f"×{scale}": f"units ×{scale}" for scale in (1, 10, 100)}),
+}
 fig2 = Study("fig2", "Which layers should two tasks share?", [ONE_TASK, *SPLIT_ARMS], SCALES)
 
 table1 = Study(

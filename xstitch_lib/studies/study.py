@@ -1,5 +1,6 @@
 """A study is data: arms × scales × seeds, and the contrasts that were named before it ran."""
 
+import glob
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -79,24 +80,28 @@ class Study:
         return cell.read(path, cell.made_with(*settings))
 
     def take_over(self, recorded: Record, folder: str | Path) -> None:
-        """Put the cells of an unfinished record into ``folder``, so that they are not run again.
+        """Put the whole seeds of an unfinished record into ``folder``, so that they are not run again.
+
+        A seed that lacks an arm is run again with all of them: its arms share towers, which no record holds.
 
         Raises:
             ValueError: if the study has other settings now.
         """
         scale = recorded.content["scale"]
-        for found in recorded.content["cells"]:
+        for found in recorded.whole_seeds().content["cells"]:
             if found["made_with"] != cell.made_with(self.arm(found["arm"]), self.scale(scale)):
                 raise ValueError(
                     f"{recorded} was made with other settings than its study has now: delete it to begin anew"
                 )
-            path = self.path(found["arm"], scale, found["seed"], folder)
-            if not path.exists():
-                cell.write(path, found)
+            cell.write(self.path(found["arm"], scale, found["seed"], folder), found)
 
-    def record(self, scale: str, seeds: Iterable[int], folder: str | Path) -> dict:
-        """The cells of ``folder`` that are finished, as the content of a record, for `xstitch_lib.record.save`."""
-        runs = [(name, scale, seed) for name in self.names(scale) for seed in seeds]
+    def record(self, scale: str, folder: str | Path) -> dict:
+        """All cells of ``folder`` that are finished, as the content of a record, for `xstitch_lib.record.save`."""
+        cells = [
+            cell.read(self.path(name, scale, seed, folder), cell.made_with(self.arm(name), self.scale(scale)))
+            for name in self.names(scale)
+            for seed in self.finished(name, scale, folder)
+        ]
         return {
             "format": FORMAT,
             "study": self.name,
@@ -107,16 +112,21 @@ class Study:
             "primary": [list(pair) for pair in self.primary if {*pair} <= {*self.names(scale)}],
             "metrics": dict(self.metrics),
             "labels": load(self.scale(scale)).label_counts(),
-            "cells": [self.cell(*run, folder) for run in runs if self.path(*run, folder).exists()],
+            "cells": cells,
         }
 
     def names(self, scale: str) -> list[str]:
         """The arms that are run at a scale."""
         return list(self.scale(scale).arms or [arm.name for arm in self.arms])
 
-    def path(self, arm: str, scale: str, seed: int, folder: str | Path) -> Path:
+    def path(self, arm: str, scale: str, seed: int | str, folder: str | Path) -> Path:
         """Where a finished cell is kept."""
         return Path(folder) / f"{self.name}-{scale}" / f"{arm}.seed{seed}.json"
+
+    def finished(self, arm: str, scale: str, folder: str | Path) -> list[int]:
+        """The seeds of an arm whose cells ``folder`` holds."""
+        path = self.path(glob.escape(arm), scale, "*", folder)
+        return sorted([int(found.stem.rpartition("seed")[2]) for found in path.parent.glob(path.name)])
 
     def arm(self, name: str) -> Arm:
         """An arm by its name."""
