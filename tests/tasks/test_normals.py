@@ -77,7 +77,8 @@ def test_unknown_normals_add_nothing():
     total.backward()
     assert count == 8
     assert (output.grad[..., 2:] == 0).all() and (output.grad[..., :2] != 0).all()
-    assert counted(output.detach(), normals) == counted(output.detach()[..., :2], normals[..., :2])
+    known = counted(output.detach()[..., :2], normals[..., :2])
+    assert counted(output.detach(), normals) == pytest.approx(known)  # sums of another length round differently
 
 
 def test_a_batch_without_normals_gives_zero_and_a_gradient_of_zeros():
