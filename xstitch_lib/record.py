@@ -43,7 +43,7 @@ class Record:
 
     @property
     def missing(self) -> list[tuple[str, int]]:
-        """(arm, seed) of the runs that are still to come: a long study is recorded run by run."""
+        """Arm and seed of each run that is still to come; a long study is recorded run by run."""
         made = {(cell["arm"], cell["seed"]) for cell in self.content["cells"]}
         seeds = self.content["settings"].get("seeds", self.seeds)  # the first records do not name them
         return [(arm, seed) for arm in self.content["arms"] for seed in seeds if (arm, seed) not in made]
