@@ -30,7 +30,7 @@ def test_where_nothing_is_recorded_the_page_tells_the_command_and_how_many_runs(
 
     monkeypatch.setattr(notebook, "load", missing)
     assert notebook.recorded_so_far("fashion_mnist", "full") is None
-    assert "0 of 6 runs" in shown[0] and "`xstitch run fashion_mnist --scale full`" in shown[0]
+    assert shown == ["*Not recorded yet: `xstitch run fashion_mnist --scale full` makes its 6 runs.*"]
 
 
 def test_only_whole_seeds_are_shown_and_the_provenance_tells_what_is_missing(shown, monkeypatch):

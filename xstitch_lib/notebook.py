@@ -49,24 +49,19 @@ def show_verdicts(verdicts) -> None:
 
 def recorded_so_far(study: str, scale: str) -> Record | None:
     """The whole seeds of a recorded study; None if there is none yet, and the page says how to make them."""
-    known = STUDIES[study]
-    wanted = len(known.names(scale)) * len(known.scale(scale).seeds)
+    command = f"`xstitch run {study} --scale {scale}`"
     try:
         found = load(study, scale)
     except FileNotFoundError:
-        done = 0
-    else:
+        runs = len(STUDIES[study].names(scale)) * len(STUDIES[study].scale(scale).seeds)
+        display(Markdown(f"*Not recorded yet: {command} makes its {runs} runs.*"))
+        return None
+    if not (whole := found.whole_seeds()).seeds:
         done = len(found.content["cells"])
-        if (whole := found.whole_seeds()).seeds:
-            return whole
-    command = f"`xstitch run {study} --scale {scale}`"
-    display(
-        Markdown(
-            f"*Recorded so far: {done} of {wanted} runs, and no seed of all arms. {command} goes on. A study that is "
-            "stopped is recorded as far as it came, and the same command finishes it.*"
-        )
-    )
-    return None
+        runs = done + len(found.missing)
+        display(Markdown(f"*Recorded so far: {done} of {runs} runs, no seed with all arms yet. {command} goes on.*"))
+        return None
+    return whole
 
 
 def show_provenance(record: Record) -> None:
