@@ -63,8 +63,10 @@ def test_a_run_cut_short_is_recorded_as_far_as_it_came_and_another_clone_goes_on
     changed = replace(mended, scales={"small": replace(SCALE, steps=(7, 4))})
     assert run(changed, "a third").content == content  # two settings are not mixed
     assert "made with other settings than its study has now: delete it" in capsys.readouterr().out
+    mended.run(seeds=[5], arms=["one-task"], folder=tmp_path / "a fourth")  # somebody's trial
     whole = run(mended, "a fourth")
-    assert not whole.missing and whole.cell("one-task", 0)["results"]["seg"]["pixacc"] == 12.5
+    assert not whole.missing and whole.seeds == [0, 1]
+    assert whole.cell("one-task", 0)["results"]["seg"]["pixacc"] == 12.5
 
 
 def test_a_whole_record_is_not_replaced_by_a_part(run, tmp_path, capsys):

@@ -41,10 +41,10 @@ def run(options: argparse.Namespace) -> None:
                 f"records of {study.name} have the seeds {list(own)}, fixed beforehand; got {options.seeds}: "
                 "choose among them, or give --to another folder"
             )
-    growing = {study.name: _goes_on(study, options) for study in studies}
+    before = {study.name: _before(study, options) for study in studies}
 
     def keep() -> list[str]:
-        return [_keep(study, options, growing[study.name]) for study in studies]
+        return [_keep(study, options, wanted[study.name], before[study.name]) for study in studies]
 
     keep()  # what an earlier call left
     try:
@@ -55,25 +55,28 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(keep()))
 
 
-def _keep(study: Study, options: argparse.Namespace, growing: bool) -> str:
-    """Write the runs that are finished, and tell; a whole record stays as it is until a whole one replaces it."""
-    if not any([study.finished(arm, options.scale, options.folder) for arm in study.names(options.scale)]):
-        return f"{study.name}: no run is finished yet"
-    found = record.Record(study.record(options.scale, options.folder))
-    if found.missing and not growing:
-        path = record.path_of(study.name, options.scale, options.to)
-        return f"{path} is whole and stays as it is: of a new one {len(found.missing)} runs are to come"
-    return f"{found} in {record.save(found.content, options.to)}"
-
-
-def _goes_on(study: Study, options: argparse.Namespace) -> bool:
-    """Whether there is no whole record yet; the runs of an unfinished one are taken over."""
+def _before(study: Study, options: argparse.Namespace) -> record.Record | None:
+    """The record that is there, if one is; the runs of an unfinished one are taken over."""
     if not record.path_of(study.name, options.scale, options.to).exists():
-        return True
+        return None
     found = record.load(study.name, options.scale, options.to)
     if found.missing:
         study.take_over(found, options.folder)
-    return bool(found.missing)
+    return found
+
+
+def _keep(study: Study, options: argparse.Namespace, wanted: Sequence[int], before: record.Record | None) -> str:
+    """Write the runs that are finished, and tell; a whole record stays as it is until a whole one replaces it."""
+    seeds = {*study.scale(options.scale).seeds, *wanted, *(before.seeds if before else ())}
+    if not any([seeds & {*study.finished(arm, options.scale, options.folder)} for arm in study.names(options.scale)]):
+        return f"{study.name}: no run is finished yet"
+    content = study.record(options.scale, options.folder)
+    content["cells"] = [cell for cell in content["cells"] if cell["seed"] in seeds]  # the folder may hold others
+    found = record.Record(content)
+    if found.missing and before and not before.missing:
+        path = record.path_of(study.name, options.scale, options.to)
+        return f"{path} is whole and stays as it is: of a new one {len(found.missing)} runs are to come"
+    return f"{found} in {record.save(found.content, options.to)}"
 
 
 def show(options: argparse.Namespace) -> None:
