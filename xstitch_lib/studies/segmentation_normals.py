@@ -2,8 +2,8 @@
 
 Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded: Rooms at 48×64, the small
 AlexNet-FCN, SGD with momentum, batch 16. "medium" and "full" are NYU-v2 on AlexNet-FCN-32s from ImageNet's
-convolutions: "medium" what two CPU cores can run in hours, "full" for a GPU, with the paper's width, batch and number
-of steps. One-task training first, then what the arm does with the towers. What was chosen was chosen by `choices` and
+convolutions: "brief" what two CPU cores without bf16 can run in two hours, two arms and a few epochs; "medium" what
+cores with bf16 can run in hours; "full" for a GPU, with the paper's width, batch and number of steps. One-task training first, then what the arm does with the towers. What was chosen was chosen by `choices` and
 `nyuv2_choices`: validation pictures, and seeds that no table uses. The split is chosen on Rooms and carried over.
 """
 
@@ -89,7 +89,16 @@ nyuv2_choices = Study(
     {
         "medium": NYUScale(
             table="validation", steps=(600, 300), seeds=(100, 101), lr=(0.01, 0.004), unit_lr_scale=10.0, crop=True
-        )
+        ),
+        "brief": NYUScale(
+            arms=("one-task, rate 0.003", "one-task, rate 0.01", "one-task, rate 0.03", "one-task, no crop"),
+            table="validation",
+            steps=(100, 50),
+            seeds=(100,),
+            lr=(0.01, 0.004),
+            crop=True,
+            snapshots=2,
+        ),
     },
 )
 NYU_CHOICES = {
