@@ -91,10 +91,10 @@ nyuv2_choices = Study(
             table="validation", steps=(600, 300), seeds=(100, 101), lr=(0.01, 0.004), unit_lr_scale=10.0, crop=True
         ),
         "brief": NYUScale(
-            arms=("one-task, rate 0.003", "one-task, rate 0.01", "one-task, rate 0.03", "one-task, no crop"),
+            arms=("one-task, rate 0.01", "one-task, rate 0.03", "one-task, no crop"),
             table="validation",
-            steps=(100, 50),
-            seeds=(100,),
+            steps=(80, 40),
+            seeds=(100, 101),
             lr=(0.01, 0.004),
             crop=True,
             snapshots=2,
