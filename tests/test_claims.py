@@ -82,8 +82,9 @@ def test_better_is_the_paired_gain_and_its_verdict():
     assert better("b", "a")(a_record({"a": shifted(1), "b": shifted(0)}))["seg"].verdict == "not supported"
 
 
-def test_nothing_is_said_of_an_arm_that_was_not_run():
-    assert better("a", "c")(a_record({"a": shifted(1), "b": shifted(0)})) == {}
+@pytest.mark.parametrize("measure", [better, rarest_gain, rarer_gains_more], ids=lambda measure: measure.__name__)
+def test_nothing_is_said_of_an_arm_that_was_not_run(measure):
+    assert measure("a", "c")(a_record({"a": shifted(1), "b": shifted(0)})) == {}
 
 
 def test_a_primary_claim_needs_holms_p_and_another_does_not():
@@ -184,7 +185,7 @@ def test_every_claim_is_about_studies_that_exist(claim):
 SECTIONS = ["5", "5.1", "5.2", "5.3", "5.4", "6.2", "6.3", "6.4", "6.5"]
 
 
-@pytest.mark.parametrize("scale", ["small", "narrow", "medium"])
+@pytest.mark.parametrize("scale", ["small", "narrow", "brief", "medium"])
 @pytest.mark.parametrize("about", CLAIMS)
 def test_the_recorded_verdicts_have_finite_intervals(about, scale):
     for claim in CLAIMS[about]:

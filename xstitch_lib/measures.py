@@ -51,7 +51,7 @@ def better(first: str, second: str) -> Measure:
     """
 
     def measure(record: Record) -> dict[str, Finding]:
-        if not {first, second} <= set(record.content["arms"]):
+        if not _has(record, first, second):
             return {}
         primary = [tuple(pair) for pair in record.content["primary"]]
         pairs = primary if (first, second) in primary else [(first, second)]
@@ -99,9 +99,11 @@ def converges_faster(first: str, second: str) -> Measure:
 
 
 def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
-    """Figure 6: the mean gain of the classes with the fewest labels."""
+    """Figure 6: the mean gain of the classes with the fewest labels. Of arms that a scale leaves out, nothing."""
 
     def measure(record: Record) -> dict[str, Finding]:
+        if not _has(record, first, second):
+            return {}
         counts = pd.Series(record.content["labels"]["seg"])
         rarest = class_gains(record.per_class, first, second).loc[counts.nsmallest(classes).index]
         return {"seg": _finding(rarest.mean(), "points")}
@@ -110,9 +112,14 @@ def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
 
 
 def rarer_gains_more(first: str, second: str, predicted: bool = False) -> Measure:
-    """Figure 6: over classes, the rank correlation of gain and rareness; of all, or of those that are predicted."""
+    """Figure 6: over classes, the rank correlation of gain and rareness; of all, or of those that are predicted.
+
+    Of arms that a scale leaves out, nothing is found.
+    """
 
     def measure(record: Record) -> dict[str, Finding]:
+        if not _has(record, first, second):
+            return {}
         gain = class_gains(record.per_class, first, second)
         gain = gain.drop(hardly_predicted(record)) if predicted else gain
         rareness = -pd.Series(record.content["labels"]["seg"]).loc[gain.index]
@@ -226,6 +233,10 @@ def against_chosen(record: Record, choices: Mapping[str, tuple[str, Mapping[str,
             found = "" if arm == chosen else relative_gain(record.table, arm, chosen, metrics).short()
             rows.append(row | {"better than chosen, percent": found})
     return pd.DataFrame(rows)
+
+
+def _has(record: Record, *arms: str) -> bool:
+    return set(arms) <= set(record.content["arms"])
 
 
 def _finding(values: Sequence[float], measured_in: str) -> Finding:
