@@ -66,8 +66,19 @@ def test_settings_are_held_against_the_chosen_one_of_their_group():
     assert against[0] == against[3] == "" and against[1].startswith("+10.") and against[2].startswith("+5.")
 
 
+def test_a_setting_that_diverged_is_said_to():
+    made = a_record({"one": shifted(0), "two": shifted(2)})
+    for cell in made.content["cells"]:
+        if cell["arm"] == "two":
+            cell["status"] = "diverged at step 3"
+            del cell["results"]
+    found = measures.against_chosen(made, {"rate": ("one", {"0.1": "one", "0.2": "two"})})
+    assert found.loc[1, "seg mIU ↑"] == "diverged" and found.loc[1, "better than chosen, percent"] == ""
+
+
 @pytest.mark.parametrize(
-    ("study", "scale", "choices"), [("choices", "small", CHOICES), ("nyuv2_choices", "medium", NYU_CHOICES)]
+    ("study", "scale", "choices"),
+    [("choices", "small", CHOICES), *[("nyuv2_choices", scale, groups) for scale, groups in NYU_CHOICES.items()]],
 )
 def test_the_groups_of_choices_have_all_of_its_arms_and_the_chosen_one_among_them(study, scale, choices):
     in_groups = {arm for _, settings in choices.values() for arm in settings.values()}

@@ -223,15 +223,16 @@ def against_chosen(record: Record, choices: Mapping[str, tuple[str, Mapping[str,
     """Settings that were tried, each against the chosen one of its group: in percent, averaged over the record's tasks.
 
     Args:
-        choices: group → the arm that was chosen, and setting → arm.
+        choices: group → the arm that was chosen, and setting → arm. An arm that diverged is said to.
     """
     metrics, rows = record.content["metrics"], []
     levels = means(record.table, list(metrics.items()))
     for group, (chosen, settings) in choices.items():
         for setting, arm in settings.items():
-            row = {"choice": group, "setting": f"{setting}, chosen" if arm == chosen else setting, **levels.loc[arm]}
-            found = "" if arm == chosen else relative_gain(record.table, arm, chosen, metrics).short()
-            rows.append(row | {"better than chosen, percent": found})
+            row = {"choice": group, "setting": f"{setting}, chosen" if arm == chosen else setting}
+            nothing = arm == chosen or levels.loc[arm].isna().all()
+            found = "" if nothing else relative_gain(record.table, arm, chosen, metrics).short()
+            rows.append(row | {**levels.loc[arm].fillna("diverged"), "better than chosen, percent": found})
     return pd.DataFrame(rows)
 
 
