@@ -76,6 +76,18 @@ def test_a_setting_that_diverged_is_said_to():
     assert found.loc[1, "seg mIU ↑"] == "diverged" and found.loc[1, "better than chosen, percent"] == ""
 
 
+def test_post_processing_is_held_against_the_normals_before_it_seed_by_seed():
+    made = a_record({"a": shifted(0)})
+    for seed, cell in enumerate(made.content["cells"]):
+        angles, shares = {"mean": 30.0, "median": 20.0 + seed}, {"11.25": 40.0, "22.5": 50.0, "30": 60.0}
+        after = {f"manhattan {name}": value - 1 - seed / 100 for name, value in {**angles, **shares}.items()}
+        cell["results"]["normals"] = angles | shares | after
+    found = measures.post_processing(made).set_index("metric")
+    assert found.loc["median", ["before", "after"]].tolist() == ["21.50", "20.48"]  # means over four seeds
+    assert found.gain["median"].startswith("+1.0") and found.gain["mean"].startswith("+1.0")  # less is better
+    assert found.gain["11.25"].startswith("-1.0") and (found.arm == "a").all()
+
+
 @pytest.mark.parametrize(
     ("study", "scale", "choices"),
     [("choices", "small", CHOICES), *[("nyuv2_choices", scale, groups) for scale, groups in NYU_CHOICES.items()]],

@@ -236,6 +236,22 @@ def against_chosen(record: Record, choices: Mapping[str, tuple[str, Mapping[str,
     return pd.DataFrame(rows)
 
 
+def post_processing(record: Record) -> pd.DataFrame:
+    """What turning predicted normals to each picture's three directions gains: arm, metric, before, after, gain.
+
+    Of records with real frames (`NYUScale`), whose normals are measured twice; see `xstitch_lib.tasks.manhattan`.
+    """
+    normals = record.table[record.table.task == "normals"]
+    values, rows = normals.pivot(index="seed", columns=["arm", "metric"], values="value"), []
+    for arm in values.columns.unique("arm"):
+        for metric in ("mean", "median", "11.25", "22.5", "30"):
+            before, after = values[arm, metric], values[arm, f"manhattan {metric}"]
+            gain = summary(before - after if metric in LOWER_IS_BETTER else after - before).short()
+            levels = {"before": f"{before.mean():.2f}", "after": f"{after.mean():.2f}"}
+            rows.append({"arm": arm, "metric": metric, **levels, "gain": gain})
+    return pd.DataFrame(rows)
+
+
 def _has(record: Record, *arms: str) -> bool:
     return set(arms) <= set(record.content["arms"])
 

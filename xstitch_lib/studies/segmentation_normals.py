@@ -25,10 +25,10 @@ NYU = {
     "full": NYUScale(width=4096, loss_stride=1, batch_size=20, steps=(25_000, 10_000)),
 }
 SCALES = ROOMS | NYU
-BRIEF = NYUScale(  # whole frames by `nyuv2_choices`; without AVX512 contiguous maps are a tenth faster
+BRIEF = NYUScale(  # whole frames by `nyuv2_choices`; contiguous maps, which kernels for AVX2 prefer
     arms=("one-task", "cross-stitch"),
     seeds=(0, 1, 2, 3),
-    steps=(440, 220),
+    steps=(420, 210),
     snapshots=5,
     crop=False,
     channels_last=False,
