@@ -82,4 +82,6 @@ def show_provenance(record: Record) -> None:
         f"commit {commits}, {cells.date.min()}, {commands}",
         f"data ({settings['world']}, SHA-256): {data}",
     ]
+    if "features" in data and "fc " not in data:  # of towers that start from ImageNet
+        lines.append("fc6 and fc7 started at random, only the convolutions from ImageNet")
     display(Markdown(f"*Recorded: {'. '.join(lines)}.*"))

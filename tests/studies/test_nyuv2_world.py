@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 
 from xstitch_lib.data import IGNORE
+from xstitch_lib.networks import towers
 from xstitch_lib.studies import NYUScale, Study
 from xstitch_lib.studies.segmentation_normals import CROSS_STITCH, ONE_TASK
 from xstitch_lib.studies.worlds import load
@@ -34,6 +36,16 @@ def test_towers_start_from_imagenets_convolutions_and_random_fc_layers():
     first, second = world.tower("seg"), world.tower("seg")
     assert torch.equal(first.conv5[0].weight, second.conv5[0].weight)
     assert not torch.equal(first.fc6[1].weight, second.fc6[1].weight)
+    assert "features" in world.fingerprints() and "fc" not in world.fingerprints()  # what a record says of it
+
+
+def test_fc_layers_as_wide_as_imagenets_start_from_its_weights_where_they_can_be_had(monkeypatch):
+    made, convolutions = torchvision.models.alexnet().state_dict(), towers.imagenet_weights()
+    known = {name: x for name, x in made.items() if name.startswith(("classifier.1.", "classifier.4."))}
+    monkeypatch.setattr(towers, "imagenet_weights", lambda fc: convolutions | known if fc else convolutions)
+    world = load(replace(SCALE, width=4096))
+    assert torch.equal(world.tower("seg").fc7[0].weight.flatten(1), known["classifier.4.weight"])
+    assert {"features", "fc"} <= set(world.fingerprints())
 
 
 def test_frames_are_enlarged_unless_the_scale_says_no():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from xstitch_lib.networks import cost, stitch, towers
-from xstitch_lib.networks.towers import CONVS, POOLS, alexnet_fcn, load_features, small_alexnet_fcn
+from xstitch_lib.networks.towers import CONVS, POOLS, alexnet_fcn, imagenet_weights, load_imagenet, small_alexnet_fcn
 
 NAMES = ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8"]
 STRIDES = {"small": 8, "small, finer": 4, "full": 32}
@@ -149,22 +149,22 @@ def torchvisions_features():
 
 def random_weights():
     torch.manual_seed(0)
-    return {key: torch.randn(value.shape) / 20 for key, value in torchvisions_features().state_dict().items()}
+    state = torchvisions_features().state_dict()
+    return {f"features.{key}": torch.randn(value.shape) / 20 for key, value in state.items()}
 
 
-def imagenet_weights():
-    file = Path(os.environ.get("XSTITCH_DATA", "unset"), "weights", "alexnet_features_imagenet.pth")
-    if not file.exists():
-        pytest.skip("XSTITCH_DATA names no folder with weights/alexnet_features_imagenet.pth")
-    return torch.load(file, weights_only=True)
+def trained_weights():
+    if not Path(os.environ.get("XSTITCH_DATA", "unset"), "weights").is_dir():
+        pytest.skip("XSTITCH_DATA names no folder with weights/")
+    return imagenet_weights()
 
 
-@pytest.mark.parametrize("weights", [random_weights, imagenet_weights])
+@pytest.mark.parametrize("weights", [random_weights, trained_weights])
 @torch.no_grad()
-def test_loaded_features_see_what_torchvisions_alexnet_sees_on_a_normalised_picture(weights):
+def test_loaded_convolutions_see_what_torchvisions_alexnet_sees_on_a_normalised_picture(weights):
     features, tower = torchvisions_features(), alexnet_fcn(3, fc=4)
-    features.load_state_dict(weights())
-    load_features(tower, weights())
+    features.load_state_dict({key.removeprefix("features."): value for key, value in weights().items()})
+    load_imagenet(tower, weights())
     features[0].padding = (5, 5)
     for i in (2, 5):
         features[i].padding = 1
@@ -176,35 +176,52 @@ def test_loaded_features_see_what_torchvisions_alexnet_sees_on_a_normalised_pict
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * expected.max().item())
 
 
+@torch.no_grad()
+def test_loaded_fc_layers_say_of_a_6x6_map_what_torchvisions_classifier_says():
+    torch.manual_seed(0)
+    torchvision = pytest.importorskip("torchvision")
+    whole, tower = torchvision.models.alexnet().eval(), alexnet_fcn(3).eval()
+    state = whole.state_dict()
+    load_imagenet(tower, {key: x for key, x in state.items() if not key.startswith("classifier.6")})
+    pool5 = torch.rand(1, 256, 6, 6)
+    expected = whole.classifier[:6](pool5.flatten(1))
+    found = tower.fc7(tower.fc6(pool5))[:, :, 2, 2]  # the place whose filter lies on the whole map
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda f: f.pop("6.bias"), "missing or too many: 6.bias"),
-        (lambda f: f.update({"12.weight": torch.zeros(1)}), "missing or too many: 12.weight"),
+        (lambda f: f.pop("features.6.bias"), "missing or too many: features.6.bias"),
+        (lambda f: f.update({"features.12.weight": torch.zeros(1)}), "missing or too many: features.12.weight"),
+        (lambda f: f.update({"classifier.1.bias": torch.zeros(4)}), "missing or too many: classifier.1.weight"),
         (
-            lambda f: f.update({"10.bias": torch.zeros(96)}),
-            r"'10.bias' is \(96,\), the tower's 'conv5.0.bias' \(256,\)",
+            lambda f: f.update({"features.10.bias": torch.zeros(96)}),
+            r"'features.10.bias' is \(96,\), the tower's 'conv5.0.bias' \(256,\)",
+        ),
+        (
+            lambda f: f.update({f"classifier.{i}.{k}": torch.zeros(8, 9216) for i in "14" for k in ("weight", "bias")}),
+            r"'classifier.1.weight' is \(8, 9216\), the tower's 'fc6.1.weight' \(4, 256, 6, 6\)",
         ),
     ],
 )
-def test_features_that_do_not_fit_are_refused_by_name_and_change_nothing(change, match):
-    tower, features = alexnet_fcn(3, fc=4), random_weights()
+def test_weights_that_do_not_fit_are_refused_by_name_and_change_nothing(change, match):
+    tower, weights = alexnet_fcn(3, fc=4), random_weights()
     before = copy.deepcopy(tower.state_dict())
-    change(features)
+    change(weights)
     with pytest.raises(ValueError, match=match):
-        load_features(tower, features)
+        load_imagenet(tower, weights)
     assert all([torch.equal(value, before[key]) for key, value in tower.state_dict().items()])
 
 
-def test_features_fit_no_other_tower():
-    with pytest.raises(
-        ValueError, match=r"'0.weight' is \(64, 3, 11, 11\), the tower's 'conv1.0.weight' \(16, 3, 5, 5\)"
-    ):
-        load_features(small_alexnet_fcn(3), random_weights())
-    with pytest.raises(ValueError, match=r"'6.weight' is .*, the tower's 'conv3.0.weight' nothing"):
+def test_weights_fit_no_other_tower():
+    wrong = r"'features.0.weight' is \(64, 3, 11, 11\), the tower's 'conv1.0.weight' \(16, 3, 5, 5\)"
+    with pytest.raises(ValueError, match=wrong):
+        load_imagenet(small_alexnet_fcn(3), random_weights())
+    with pytest.raises(ValueError, match=r"'features.6.weight' is .*, the tower's 'conv3.0.weight' nothing"):
         tower = alexnet_fcn(3, fc=4)
         del tower.conv3
-        load_features(tower, random_weights())
+        load_imagenet(tower, random_weights())
 
 
 def test_every_tower_is_reached_by_its_name():

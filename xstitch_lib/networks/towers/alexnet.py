@@ -96,7 +96,8 @@ def alexnet_fcn(outputs: int, fc: int = 4096, dropout: float = 0.5) -> nn.Sequen
 
     These are torchvision's layer sizes. The paper's CaffeNet has 96, 256, 384, 384, 256 channels, two groups in conv2,
     conv4 and conv5, and LRN after pool1 and pool2. conv1 normalises its pictures with ImageNet's mean and deviation.
-    Weights start as those of `small_alexnet_fcn`; `load_features` gives conv1 to conv5 ImageNet's.
+    Weights start as those of `small_alexnet_fcn`; `load_imagenet` gives conv1 to conv5
+    ImageNet's, and fc6 and fc7 of 4096 channels too.
 
     Every layer is padded by half its size, so score i stands for the pixels around 32·i + 16, and bilinear
     interpolation with ``align_corners=False`` is FCN-32s' fixed deconvolution. That is exact for sides that are

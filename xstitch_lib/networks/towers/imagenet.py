@@ -1,45 +1,62 @@
-"""What ImageNet taught AlexNet's convolutions."""
+"""What ImageNet taught AlexNet."""
 
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-FEATURES = {"conv1": 0, "conv2": 3, "conv3": 6, "conv4": 8, "conv5": 10}  # places in torchvision's alexnet().features
-FILE = "weights/alexnet_features_imagenet.pth"
+# layer → its place in torchvision's alexnet()
+CONVS = {f"conv{n}": f"features.{i}" for n, i in enumerate((0, 3, 6, 8, 10), start=1)}
+FCS = {"fc6": "classifier.1", "fc7": "classifier.4"}
+WHOLE = "weights/alexnet-owt-7be5be79.pth"  # the file that torchvision downloads
+CONVS_ALONE = "weights/alexnet_features_imagenet.pth"  # the state_dict of its features
 
 
-def imagenet_features() -> dict[str, Tensor]:
-    """The trained weights of torchvision's ``alexnet().features``, for `load_features`.
+def imagenet_weights(fc: bool = False) -> dict[str, Tensor]:
+    """Trained weights of torchvision's AlexNet under its own names, for `load_imagenet`.
 
-    Where the folder that the variable XSTITCH_DATA names has ``weights/alexnet_features_imagenet.pth``, they are read
-    from there; else torchvision downloads its AlexNet, 233 MB, once.
+    Args:
+        fc: whether fc6 and fc7 are wanted beside the five convolutions. Where only the convolutions can be had, they
+            come alone; fc6 and fc7 then start at random.
+
+    They are read from ``weights/alexnet-owt-7be5be79.pth`` or, convolutions alone,
+    ``weights/alexnet_features_imagenet.pth``, in the folder that the variable XSTITCH_DATA names; else torchvision
+    downloads the former, 233 MB, once.
 
     Raises:
         RuntimeError: if there is no such file and the download fails.
+        ValueError: if a file is damaged.
     """
-    path = Path(os.environ.get("XSTITCH_DATA", ""), FILE)
-    if "XSTITCH_DATA" in os.environ and path.is_file():
-        return torch.load(path, map_location="cpu", weights_only=True)
+    folder = Path(os.environ.get("XSTITCH_DATA") or "/nowhere")
+    places = [*CONVS.values(), *(FCS.values() if fc else ())]
+    if (folder / WHOLE).is_file():
+        return _only(places, _read(folder / WHOLE))
+    alone = folder / CONVS_ALONE
+    if alone.is_file() and not fc:
+        return {f"features.{name}": x for name, x in _read(alone).items()}
     from torchvision.models import AlexNet_Weights, alexnet
 
     try:
-        return alexnet(weights=AlexNet_Weights.IMAGENET1K_V1).features.state_dict()
+        return _only(places, alexnet(weights=AlexNet_Weights.IMAGENET1K_V1).state_dict())
     except OSError as error:
+        if alone.is_file():
+            return imagenet_weights()
         raise RuntimeError(
-            f"could not download torchvision's AlexNet ({error}): put the state_dict of its features into {FILE}, in "
-            "the folder that the variable XSTITCH_DATA names"
+            f"could not download torchvision's AlexNet ({error}): put its file as {WHOLE}, or the state_dict of its "
+            f"features as {CONVS_ALONE}, into the folder that the variable XSTITCH_DATA names"
         ) from error
 
 
-def load_features(tower: nn.Sequential, features: Mapping[str, Tensor]) -> None:
-    """Copy ImageNet's weights into the five convolutions of an `alexnet_fcn`.
+def load_imagenet(tower: nn.Sequential, weights: Mapping[str, Tensor]) -> None:
+    """Copy ImageNet's weights into the five convolutions of an `alexnet_fcn`, and into fc6 and fc7 if there are any.
 
     Args:
-        tower: changed in place; fc6 to fc8 stay as they are.
-        features: "0.weight", "0.bias", … "10.bias", the ``state_dict`` of ``torchvision.models.alexnet().features``.
+        tower: changed in place; fc8 stays as it is.
+        weights: "features.0.weight", "features.0.bias", … "features.10.bias" and perhaps "classifier.1.weight" … of
+            ``torchvision.models.alexnet()``. A row of its first linear layer becomes a 6×6 filter of fc6.
 
     Raises:
         ValueError: for a key that is missing or too many, or a shape that is not the tower's; nothing is copied then.
@@ -47,22 +64,44 @@ def load_features(tower: nn.Sequential, features: Mapping[str, Tensor]) -> None:
     >>> from torchvision.models import alexnet
     >>> from xstitch_lib.networks.towers import alexnet_fcn
     >>> tower = alexnet_fcn(40, fc=64)
-    >>> load_features(tower, alexnet().features.state_dict())  # those of `imagenet_features` are trained
+    >>> untrained = {name: x for name, x in alexnet().state_dict().items() if name.startswith("features.")}
+    >>> load_imagenet(tower, untrained)  # those of `imagenet_weights` are trained
     """
     own = dict(tower.named_parameters())
-    names = {f"{i}.{kind}": f"{layer}.0.{kind}" for layer, i in FEATURES.items() for kind in ("weight", "bias")}
-    if wrong := sorted(names.keys() ^ features.keys()):
+    layers = CONVS | (FCS if any([key.startswith("classifier.") for key in weights]) else {})
+    names = {
+        f"{place}.{kind}": f"{layer}.{1 if layer == 'fc6' else 0}.{kind}"  # fc6 pads first
+        for layer, place in layers.items()
+        for kind in ("weight", "bias")
+    }
+    if wrong := sorted(names.keys() ^ weights.keys()):
         raise ValueError(
-            f"features must have exactly the keys {', '.join(names)}; these are missing or too many: "
-            f"{', '.join(wrong[:4])}; give it the state_dict of torchvision's alexnet().features"
+            f"weights must have exactly the keys {', '.join(names)}; these are missing or too many: "
+            f"{', '.join(wrong[:4])}; give it what imagenet_weights() returns"
         )
+    filters = {key: _as_filters(key, x) for key, x in weights.items()}
     for key, name in names.items():
         expected = tuple(own[name].shape) if name in own else "nothing"
-        if tuple(features[key].shape) != expected:
-            found = tuple(features[key].shape)
-            raise ValueError(
-                f"features {key!r} is {found}, the tower's {name!r} {expected}: load them into alexnet_fcn"
-            )
+        if tuple(filters[key].shape) != expected:
+            found = tuple(weights[key].shape)
+            raise ValueError(f"weights {key!r} is {found}, the tower's {name!r} {expected}: load them into alexnet_fcn")
     with torch.no_grad():
         for key, name in names.items():
-            own[name].copy_(features[key])
+            own[name].copy_(filters[key])
+
+
+def _as_filters(key: str, x: Tensor) -> Tensor:
+    """A linear layer on a flattened 6×6 map, or on a vector, is a convolution of that size."""
+    side = {"classifier.1.weight": 6, "classifier.4.weight": 1}.get(key)
+    return x.view(len(x), -1, side, side) if side and x.ndim == 2 and x.shape[1] % side**2 == 0 else x
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged or holds more than weights ({error}): fetch it again") from error
+
+
+def _only(places: list[str], weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: x for name, x in weights.items() if name.rpartition(".")[0] in places}

@@ -21,6 +21,7 @@ from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals, Task
 from xstitch_lib.tasks.manhattan import manhattan
 
 BORDER = 8  # rows at the top and the bottom, from 240 to 256: FCN-32s wants sides that are multiples of 32
+FC_OF_IMAGENET = 4096  # channels
 AT_ONCE = 8  # frames in an evaluation
 
 
@@ -29,7 +30,8 @@ class NYUScale(Scale):
     """The defaults are what two CPU cores can run in hours: narrow fc layers, about 20 epochs a tower.
 
     Attributes:
-        width: channels of fc6 and fc7, which start at random; conv1 to conv5 start from ImageNet.
+        width: channels of fc6 and fc7. conv1 to conv5 start from ImageNet. So do fc6 and fc7, if they have 4096 and
+            their weights can be had; a record's data then has the fingerprint "fc". Else they start at random.
         crop: whether training frames are enlarged at random (`scale_crop`), beside the paper's mirroring and colours.
         loss_stride: the training loss looks at every n-th pixel in each direction; metrics look at all.
     """
@@ -51,13 +53,15 @@ class NYUWorld(World):
     """Frames are large: they are evaluated a few at a time. Normals are measured once more after post-processing.
 
     Attributes:
-        features: ImageNet's weights, which the convolutions start from.
+        features, fc: ImageNet's weights, which the convolutions start from, and fc6 and fc7; without ``fc``, at random.
     """
 
     features: Mapping[str, Tensor] = field(default_factory=dict)
+    fc: Mapping[str, Tensor] = field(default_factory=dict)
 
     def fingerprints(self) -> dict[str, str]:
-        return super().fingerprints() | {"features": fingerprint(self.features)}
+        found = super().fingerprints() | {"features": fingerprint(self.features)}
+        return found | {"fc": fingerprint(self.fc)} if self.fc else found
 
     def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
         known = {name: task for name, task in self.tasks.items() if name in tasks}
@@ -83,12 +87,15 @@ def nyuv2(scale: NYUScale) -> NYUWorld:
         "seg": SemanticSegmentation("seg", len(NYUv2.classes), NYUv2.classes, scale.loss_stride),
         "normals": SurfaceNormals.from_data(train, loss_stride=scale.loss_stride),
     }
-    features = towers.imagenet_features()
+    weights = towers.imagenet_weights(fc=scale.width == FC_OF_IMAGENET)
 
     def tower(task: str) -> nn.Sequential:
         made = towers.alexnet_fcn(tasks[task].outputs, scale.width)
-        towers.load_features(made, features)
+        towers.load_imagenet(made, weights)
         return made
+
+    def of(part: str) -> dict[str, Tensor]:
+        return {name.removeprefix(part): x for name, x in weights.items() if name.startswith(part)}
 
     return NYUWorld(
         train=train,
@@ -97,7 +104,8 @@ def nyuv2(scale: NYUScale) -> NYUWorld:
         tasks=tasks,
         tower=tower,
         augment=compose(mirror, *[scale_crop] * scale.crop, colour),
-        features=features,
+        features=of("features."),
+        fc=of("classifier."),
     )
 
 
