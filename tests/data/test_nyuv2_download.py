@@ -1,11 +1,13 @@
 """The download: resumed, checked, and told by hand where there is no network."""
 
 import hashlib
+import os
 import re
 import socket
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -122,5 +124,15 @@ def test_without_network_the_steps_by_hand_are_told(tmp_path, monkeypatch):
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         with pytest.raises(RuntimeError, match="could not download") as error:
             download(tmp_path)
-    for part in (str(tmp_path), source.sha256, SOURCES["splits.mat"].url, SOURCES["classMapping40.mat"].url, "prepare"):
+    told = [text for each in SOURCES.values() for text in each]
+    for part in (*told, f"put the three files into {tmp_path}", f"prepare('{tmp_path / layout.MAT}', root)"):
         assert part in str(error.value)
+
+
+@pytest.mark.skipif("XSTITCH_DATA" not in os.environ, reason="XSTITCH_DATA names no folder with NYU-v2")
+@pytest.mark.parametrize("name", ["splits.mat", "classMapping40.mat"])
+def test_the_real_files_are_those_that_are_expected(name):
+    path = Path(os.environ["XSTITCH_DATA"]) / "nyuv2" / name
+    if not path.is_file():
+        pytest.skip(f"{path.parent} holds prepared frames without {name}")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == SOURCES[name].sha256

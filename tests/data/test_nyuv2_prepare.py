@@ -153,3 +153,15 @@ def test_another_split_and_another_mapping_are_refused(official, tmp_path):
     savemat(tmp_path / "13.mat", names | {"className": np.array([["bed", "books"]], object)})
     with pytest.raises(ValueError, match=r"13.mat is not the official mapping to 40 classes"):
         prepare(official, tmp_path / "nyuv2", mapping=tmp_path / "13.mat")
+
+
+@pytest.mark.parametrize("to", [[1, 2, 3], [1, 2, 3, 41], [0, 1, 2, 3]])
+def test_a_mapping_that_names_no_class_for_a_label_is_refused(official, tmp_path, to):
+    from scipy.io import savemat
+
+    names = {"allClassName": np.array([NAMES], object), "className": np.array([CLASSES], object)}
+    savemat(tmp_path / "classes.mat", names | {"mapClass": [to]})
+    with pytest.raises(
+        ValueError, match=rf"must map each of its 4 labels .*{len(to)} classes from {min(to)} to {max(to)}"
+    ):
+        prepare(official, tmp_path / "nyuv2", mapping=tmp_path / "classes.mat")

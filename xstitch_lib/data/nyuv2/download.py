@@ -17,14 +17,15 @@ PATIENCE = 60  # seconds without a byte
 
 
 class Source(NamedTuple):
-    """Where a file comes from; its SHA-256 is None where none is published: `prepare` then checks what is in it."""
+    """Where a file comes from, and the SHA-256 that tells it is the original."""
 
     url: str
-    sha256: str | None
+    sha256: str
 
 
 # The authors publish no checksums. Those of the first two are what public projects found that downloaded them from the
 # same addresses independently; torch-uncertainty (MD5 520609c519fba3ba5ac58c8fefcc3530) is one. 2,972,037,809 bytes.
+# That of the third is of one copy alone, as Matlab wrote it on 3 April 2013.
 SOURCES = {
     MAT: Source(
         f"http://horatio.cs.nyu.edu/mit/silberman/nyu_depth_v2/{MAT}",
@@ -34,7 +35,10 @@ SOURCES = {
         "http://horatio.cs.nyu.edu/mit/silberman/indoor_seg_sup/splits.mat",
         "6e081404491a8bfba2f066beaa9713ef6046f9007aa5f799f2a350506a580cee",
     ),
-    "classMapping40.mat": Source("https://github.com/ankurhanda/nyuv2-meta-data/raw/master/classMapping40.mat", None),
+    "classMapping40.mat": Source(
+        "https://github.com/ankurhanda/nyuv2-meta-data/raw/master/classMapping40.mat",
+        "ff177194cce9a2163517f1e1e6f1c64c50987162f542dedddc04bbf6ebe6d851",
+    ),
 }
 
 
@@ -110,8 +114,6 @@ def _read(answer: HTTPResponse) -> bytes:
 
 
 def _check(source: Source, path: Path) -> None:
-    if source.sha256 is None:
-        return
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != source.sha256:
@@ -122,9 +124,9 @@ def _check(source: Source, path: Path) -> None:
 
 
 def _by_hand(source: Source, path: Path, error: Exception) -> str:
-    addresses = ", ".join([each.url for each in SOURCES.values()])
+    files = ", ".join([f"{each.url} (sha256 {each.sha256})" for each in SOURCES.values()])
     return (
-        f"could not download {source.url} ({error}): call download again to go on from what is there, or fetch "
-        f"{addresses} in any other way, put the three files into {path.parent}, compare the sha256 of {MAT} with "
-        f"{SOURCES[MAT].sha256}, and call xs.data.nyuv2.prepare"
+        f"could not download {source.url} ({error}): call download again to go on from what is there, or fetch {files} "
+        f"in any other way, put the three files into {path.parent}, and call "
+        f"xs.data.nyuv2.prepare({str(path.with_name(MAT))!r}, root); NYUv2(root) reads what it makes"
     )

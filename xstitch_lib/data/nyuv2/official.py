@@ -97,7 +97,13 @@ def read_mapping(path: Path, names: list[str]) -> np.ndarray:
     content = _load(path, "allClassName", "mapClass", "className")
     if tuple(_texts(content["className"])) != CLASSES:
         raise ValueError(f"{path} is not the official mapping to 40 classes: {STEPS}")
-    mapping = dict(zip(_texts(content["allClassName"]), content["mapClass"].flatten().tolist(), strict=True))
+    every, to = _texts(content["allClassName"]), content["mapClass"].flatten().tolist()
+    if len(every) != len(to) or not {*to} <= {*range(1, len(CLASSES) + 1)}:
+        raise ValueError(
+            f"{path} must map each of its {len(every)} labels to a class from 1 to {len(CLASSES)}, but has {len(to)} "
+            f"classes from {min(to, default=0)} to {max(to, default=0)}: it is not the official mapping; {STEPS}"
+        )
+    mapping = dict(zip(every, to, strict=True))
     unmapped = [name for name in names if name not in mapping]
     if unmapped:
         raise ValueError(f"{path} maps no label {unmapped[0]!r} to a class: {STEPS}")
@@ -119,7 +125,10 @@ def _check(file: Any, path: Path) -> None:
 
 
 def _load(path: Path, *names: str) -> dict[str, np.ndarray]:
-    from scipy.io import loadmat
+    try:
+        from scipy.io import loadmat
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"to read {path.name}, `pip install scipy`") from error
 
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: {STEPS}")
