@@ -231,6 +231,15 @@ def test_in_real_frames_the_border_is_white_and_labels_and_normals_are_unknown_t
 
 
 @needs_nyu
+def test_the_measured_border_ends_before_what_is_looked_at(real):
+    images = [np.asarray(Image.open(path)) for path in sorted((real / "image").glob("*.jpg"))[::10]]
+    white = np.mean([image.min(2) > 230 for image in images], 0)
+    for share in (white[:, 20:-20].mean(1), white[20:-20].mean(0)):
+        assert share[[0, 1, -2, -1]].min() > 0.98 and share[frames.INSIDE][[0, -1]].max() < 0.1  # windows are white, too
+    assert white[20:-20].mean(0)[-4] > 0.2  # a fourth column at the right
+
+
+@needs_nyu
 def test_real_floors_face_up_and_are_the_right_class(real):
     up, floor = [], NYUv2.classes.index("floor")
     for number in range(1, 1450, 120):
