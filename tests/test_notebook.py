@@ -43,3 +43,12 @@ def test_only_whole_seeds_are_shown_and_the_provenance_tells_what_is_missing(sho
 
     part = without([("none", 1), ("none", 0)])
     assert notebook.recorded_so_far("fashion_mnist", "full") is None and "4 of 6 runs" in shown[1]
+
+
+def test_the_provenance_tells_what_ran_not_what_was_asked_for(shown):
+    """On a processor without bf16 runs are in float32; of runs that diverged nothing is known."""
+    chosen = load("nyuv2_choices", "brief")
+    assert chosen.content["settings"]["precision"] == "bf16"
+    assert {cell["status"] == "done" for cell in chosen.content["cells"]} == {True, False}
+    notebook.show_provenance(chosen)
+    assert "precision float32, torch" in shown[0] and "fc6 and fc7 started at random" in shown[0]
