@@ -2,9 +2,9 @@
 
 Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded: Rooms at 48×64, the small
 AlexNet-FCN, SGD with momentum, batch 16. "brief", "medium" and "full" are NYU-v2 on AlexNet-FCN-32s from ImageNet's
-convolutions: "brief" two arms and a few epochs, two hours of two CPU cores without bf16; "medium" most of a day of
-cores that have it; "full" for a GPU, with the paper's width, batch and number of steps. One-task training first, then
-what the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`: validation pictures,
+convolutions: "brief" two arms and a few epochs, two hours of two CPU cores without bf16; "medium" hours of cores that
+have it; "full" for a GPU, with the paper's fc width, batch and number of steps. One-task training first, then what
+the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`: validation pictures,
 and seeds that no table uses. The split is chosen on Rooms and carried over.
 """
 

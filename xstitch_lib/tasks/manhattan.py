@@ -25,8 +25,8 @@ def manhattan(normals: Tensor, within: float = 20.0) -> Tensor:
     The directions are those of most normals: of a grid of yaws and pitches the best frame, then again and again the
     mean direction of the normals that point along each axis, made perpendicular (Procrustes).
 
-    Source: the paper post-processes its normals by the Manhattan-world assumption (section 5) and does not say how;
-    this is our own way, for any network's answers.
+    Source: the paper post-processes its normals by the Manhattan-world assumption, with the method of Wang, Fouhey and
+    Gupta (CVPR 2015; section 5). This is a simpler way of our own, for any network's answers.
     """
     voters = _voters(normals)
     frame = _best_start(voters)
