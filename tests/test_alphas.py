@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from xstitch_lib.alphas import own_minus_other, sorted_weights
+from xstitch_lib.alphas import moved, own_minus_other, sorted_weights
 from xstitch_lib.measures import own_at, own_more_than, shares_more, takes_less, takes_more
 from xstitch_lib.record import Record
 
@@ -51,6 +51,12 @@ def test_own_minus_other_is_a_difference_of_means():
     table = own_minus_other(a_record(rising), ["start"], ["fc7"])
     by_task = table.groupby("task").value
     assert by_task.mean().to_dict() == pytest.approx({"seg": 0, "normals": 2.5}) and (by_task.count() == 4).all()
+
+
+def test_weights_have_moved_as_far_as_they_end_from_their_start():
+    """They start at 0 here."""
+    table = moved(a_record(rising), ["start"])
+    assert len(table) == 4 * len(LAYERS) and table.value.tolist() == pytest.approx([(0.5 + 0.5 + 0.5 + 3) / 4] * 20)
 
 
 def test_seeds_that_diverged_are_left_out():

@@ -105,7 +105,9 @@ def test_better_is_the_paired_gain_and_its_verdict():
     assert better("b", "a")(a_record({"a": shifted(1), "b": shifted(0)}))["seg"].verdict == "not supported"
 
 
-@pytest.mark.parametrize("measure", [better, rarest_gain, rarer_gains_more], ids=lambda measure: measure.__name__)
+@pytest.mark.parametrize(
+    "measure", [better, converges_faster, rarest_gain, rarer_gains_more], ids=lambda measure: measure.__name__
+)
 def test_nothing_is_said_of_an_arm_that_was_not_run(measure):
     assert measure("a", "c")(a_record({"a": shifted(1), "b": shifted(0)})) == {}
 

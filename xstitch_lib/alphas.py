@@ -31,6 +31,16 @@ def own_minus_other(record: Record, arms: Sequence[str], layers: Sequence[str]) 
     return pd.DataFrame(rows, columns=["arm", "seed", "layer", "task", "value"])
 
 
+def moved(record: Record, arms: Sequence[str]) -> pd.DataFrame:
+    """How far a layer's weights end from where they started, on average: arm, seed, layer, value."""
+    rows = []
+    for arm in arms:
+        for seed in record.finished(arm):
+            _, alphas = record.alphas(arm, seed)
+            rows += [(arm, seed, layer, float(abs(a[-1] - a[0]).mean())) for layer, a in alphas.items()]
+    return pd.DataFrame(rows, columns=["arm", "seed", "layer", "value"])
+
+
 def _last(record: Record, arms: Sequence[str], layers: Sequence[str]):
     for arm in arms:
         for seed in record.finished(arm):

@@ -85,9 +85,14 @@ def worst_start_gains(starts: Record) -> dict[str, Finding]:
 
 
 def converges_faster(first: str, second: str) -> Measure:
-    """One arm is ahead of another on average over the second phase, on validation pictures."""
+    """One arm is ahead of another on average over the second phase, on validation pictures.
+
+    Of arms that a scale leaves out, nothing is found.
+    """
 
     def measure(record: Record) -> dict[str, Finding]:
+        if not _has(record, first, second):
+            return {}
         curves, found = record.curves[record.curves.phase == 1], {}
         for task, metric in record.content["metrics"].items():
             along = curves[(curves.task == task) & (curves.metric == metric) & (curves.step > 0)]
