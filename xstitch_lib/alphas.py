@@ -32,10 +32,15 @@ def own_minus_other(record: Record, arms: Sequence[str], layers: Sequence[str]) 
 
 
 def moved(record: Record, arms: Sequence[str]) -> pd.DataFrame:
-    """How far a layer's weights end from where they started, on average: arm, seed, layer, value."""
+    """How far a layer's weights end from where they started, on average: arm, seed, layer, value.
+
+    An arm without units has no rows.
+    """
     rows = []
     for arm in arms:
         for seed in record.finished(arm):
+            if not record.cell(arm, seed)["alphas"]:
+                continue
             _, alphas = record.alphas(arm, seed)
             rows += [(arm, seed, layer, float(abs(a[-1] - a[0]).mean())) for layer, a in alphas.items()]
     return pd.DataFrame(rows, columns=["arm", "seed", "layer", "value"])
