@@ -48,6 +48,14 @@ def test_gain_against_count_has_a_name_a_class_on_a_log_axis():
     assert ax.get_xscale() == "log" and {text.get_text() for text in ax.texts} == {"vase", "wall"}
 
 
+def test_gains_by_class_have_the_rarest_on_top_and_its_labels_beside_it():
+    frame = pd.DataFrame({"class": ["vase", "wall"], "count": [9, 900], "gain": [1, 0], "low": [0, -1], "high": [2, 1]})
+    left, right = plots.gains_by_class(frame, "points").axes
+    assert [text.get_text() for text in left.get_yticklabels()] == ["wall", "vase"] and right.get_xscale() == "log"
+    assert np.allclose(left.get_lines()[0].get_xydata(), [[0, 0], [1, 1]])
+    assert np.allclose(right.get_lines()[0].get_xydata(), [[900, 0], [9, 1]])
+
+
 def test_curves_are_means_over_seeds_with_their_bands():
     frame = pd.DataFrame({0: [3.0, 1.0], 1: [5.0, 2.0], 2: [4.0, 3.0]}, index=[0, 50])
     ax = plots.curves_with_bands({"×1": frame}, "angle").axes[0]

@@ -4,6 +4,7 @@ from xstitch_lib.plots.comparisons import (
     curves_with_bands,
     gain_against_count,
     gain_bars,
+    gains_by_class,
     gains_by_setting,
     paired_differences,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "finite_difference_errors",
     "gain_against_count",
     "gain_bars",
+    "gains_by_class",
     "gains_by_setting",
     "gallery",
     "learned_alphas",

@@ -105,6 +105,23 @@ def gain_against_count(classes: pd.DataFrame, unit: str) -> Figure:
     return figure
 
 
+def gains_by_class(classes: pd.DataFrame, unit: str) -> Figure:
+    """The same for many classes: a row each, the rarest on top, its labels beside its gain; arguments as above."""
+    classes = classes.sort_values("count", ascending=False)
+    rows, error = range(len(classes)), [classes.gain - classes.low, classes.high - classes.gain]
+    figure, (left, right) = plt.subplots(
+        1, 2, sharey=True, figsize=(7.2, 0.2 * len(classes) + 1), width_ratios=(3, 1), layout="constrained"
+    )
+    left.errorbar(classes.gain, rows, xerr=error, fmt="o", ms=4, capsize=2, color=TASK_COLOURS[0], lw=1.4)
+    left.axvline(0, color=COLOURS["ink"], lw=1)
+    left.set(xlabel=unit, yticks=rows, yticklabels=classes["class"])
+    right.plot(classes["count"], rows, "s", ms=4, color=COLOURS["muted"])
+    right.set(xscale="log", xlabel="labelled pixels")
+    left.tick_params(axis="y", labelsize=8)
+    left.margins(y=0.01)
+    return figure
+
+
 def curves_with_bands(
     curves: Mapping[str, pd.DataFrame], ylabel: str, xlabel: str = "step of the second phase"
 ) -> Figure:
