@@ -42,12 +42,6 @@ def test_gains_by_setting_have_a_marker_an_arm_and_one_legend_entry_each():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y"]
 
 
-def test_gain_against_count_has_a_name_a_class_on_a_log_axis():
-    frame = pd.DataFrame({"class": ["vase", "wall"], "count": [9, 900], "gain": [1, 0], "low": [0, -1], "high": [2, 1]})
-    ax = plots.gain_against_count(frame, "points").axes[0]
-    assert ax.get_xscale() == "log" and {text.get_text() for text in ax.texts} == {"vase", "wall"}
-
-
 def test_gains_by_class_have_the_rarest_on_top_and_its_labels_beside_it():
     frame = pd.DataFrame({"class": ["vase", "wall"], "count": [9, 900], "gain": [1, 0], "low": [0, -1], "high": [2, 1]})
     left, right = plots.gains_by_class(frame, "points").axes

@@ -4,7 +4,8 @@ Positive gains support the claim.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,19 +41,26 @@ class Finding(NamedTuple):
 Measure = Callable[..., Mapping[str, Finding]]
 
 
+def _of_arms_that_ran(measure_of: Callable[..., Measure]) -> Callable[..., Measure]:
+    """A measure of two arms finds nothing where a scale leaves one of them out."""
+
+    @wraps(measure_of)
+    def measure_of_both(first: str, second: str, *others: Any, **options: Any) -> Measure:
+        measure = measure_of(first, second, *others, **options)
+        return lambda record: measure(record) if {first, second} <= set(record.content["arms"]) else {}
+
+    return measure_of_both
+
+
 def unit_of(metric: str) -> str:
     return "°" if metric in LOWER_IS_BETTER else "points"
 
 
+@_of_arms_that_ran
 def better(first: str, second: str) -> Measure:
-    """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs.
-
-    Nothing is found where a scale leaves one of the arms out.
-    """
+    """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs."""
 
     def measure(record: Record) -> dict[str, Finding]:
-        if not _has(record, first, second):
-            return {}
         primary = [tuple(pair) for pair in record.content["primary"]]
         pairs = primary if (first, second) in primary else [(first, second)]
         found = contrasts(record.table, pairs, record.content["metrics"])
@@ -84,15 +92,11 @@ def worst_start_gains(starts: Record) -> dict[str, Finding]:
     return found
 
 
+@_of_arms_that_ran
 def converges_faster(first: str, second: str) -> Measure:
-    """One arm is ahead of another on average over the second phase, on validation pictures.
-
-    Of arms that a scale leaves out, nothing is found.
-    """
+    """One arm is ahead of another on average over the second phase, on validation pictures."""
 
     def measure(record: Record) -> dict[str, Finding]:
-        if not _has(record, first, second):
-            return {}
         curves, found = record.curves[record.curves.phase == 1], {}
         for task, metric in record.content["metrics"].items():
             along = curves[(curves.task == task) & (curves.metric == metric) & (curves.step > 0)]
@@ -103,12 +107,11 @@ def converges_faster(first: str, second: str) -> Measure:
     return measure
 
 
+@_of_arms_that_ran
 def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
-    """Figure 6: the mean gain of the classes with the fewest labels. Of arms that a scale leaves out, nothing."""
+    """Figure 6: the mean gain of the classes with the fewest labels."""
 
     def measure(record: Record) -> dict[str, Finding]:
-        if not _has(record, first, second):
-            return {}
         counts = pd.Series(record.content["labels"]["seg"])
         rarest = class_gains(record.per_class, first, second).loc[counts.nsmallest(classes).index]
         return {"seg": _finding(rarest.mean(), "points")}
@@ -116,15 +119,11 @@ def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
     return measure
 
 
+@_of_arms_that_ran
 def rarer_gains_more(first: str, second: str, predicted: bool = False) -> Measure:
-    """Figure 6: over classes, the rank correlation of gain and rareness; of all, or of those that are predicted.
-
-    Of arms that a scale leaves out, nothing is found.
-    """
+    """Figure 6: over classes, the rank correlation of gain and rareness; of all, or of those that are predicted."""
 
     def measure(record: Record) -> dict[str, Finding]:
-        if not _has(record, first, second):
-            return {}
         gain = class_gains(record.per_class, first, second)
         gain = gain.drop(hardly_predicted(record)) if predicted else gain
         rareness = -pd.Series(record.content["labels"]["seg"]).loc[gain.index]
@@ -255,10 +254,6 @@ def post_processing(record: Record) -> pd.DataFrame:
             levels = {"before": f"{before.mean():.2f}", "after": f"{after.mean():.2f}"}
             rows.append({"arm": arm, "metric": metric, **levels, "gain": gain})
     return pd.DataFrame(rows)
-
-
-def _has(record: Record, *arms: str) -> bool:
-    return set(arms) <= set(record.content["arms"])
 
 
 def _finding(values: Sequence[float], measured_in: str) -> Finding:

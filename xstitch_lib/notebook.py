@@ -83,6 +83,7 @@ def show_provenance(record: Record) -> None:
         f"commit {commits}, {cells.date.min()}, {commands}",
         f"data ({settings['world']}, SHA-256): {data}",
     ]
-    if "features" in data and "fc " not in data:  # of towers that start from ImageNet
+    parts = {name for cell in record.content["cells"] for name in cell.get("data", {})}
+    if "features" in parts and "fc" not in parts:  # of towers that start from ImageNet
         lines.append("fc6 and fc7 started at random, only the convolutions from ImageNet")
     display(Markdown(f"*Recorded: {'. '.join(lines)}.*"))

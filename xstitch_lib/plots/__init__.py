@@ -2,7 +2,6 @@
 
 from xstitch_lib.plots.comparisons import (
     curves_with_bands,
-    gain_against_count,
     gain_bars,
     gains_by_class,
     gains_by_setting,
@@ -38,7 +37,6 @@ __all__ = [
     "curves_by_seed",
     "curves_with_bands",
     "finite_difference_errors",
-    "gain_against_count",
     "gain_bars",
     "gains_by_class",
     "gains_by_setting",

@@ -86,27 +86,13 @@ def gains_by_setting(
     return figure
 
 
-def gain_against_count(classes: pd.DataFrame, unit: str) -> Figure:
-    """The paper's figure 6: each class's gain with its 95 % interval, against how many labels it has.
+def gains_by_class(classes: pd.DataFrame, unit: str) -> Figure:
+    """The paper's figure 6: a row a class, the rarest on top, with its gain, its 95 % interval and its count of labels.
 
     Args:
         classes: one row a class: class, count, and gain, low, high.
         unit: what the gains are measured in.
     """
-    figure, ax = plt.subplots(figsize=(7.2, 3.8))
-    error = [classes.gain - classes.low, classes.high - classes.gain]
-    ax.errorbar(classes["count"], classes.gain, yerr=error, fmt="o", ms=5, capsize=3, color=TASK_COLOURS[0], lw=1.4)
-    for row in classes.itertuples():
-        ax.annotate(row[1], (row.count, row.high), (0, 4), textcoords="offset points", ha="center", fontsize=8)
-    ax.axhline(0, color=COLOURS["ink"], lw=1)
-    ax.set(xscale="log", xlabel="labelled pixels", ylabel=unit)
-    ax.margins(y=0.12)
-    figure.tight_layout()
-    return figure
-
-
-def gains_by_class(classes: pd.DataFrame, unit: str) -> Figure:
-    """The same for many classes: a row each, the rarest on top, its labels beside its gain; arguments as above."""
     classes = classes.sort_values("count", ascending=False)
     rows, error = range(len(classes)), [classes.gain - classes.low, classes.high - classes.gain]
     figure, (left, right) = plt.subplots(

@@ -21,8 +21,8 @@ ROOMS = {
 }
 NYU = {
     "medium": NYUScale(seeds=(0, 1, 2, 3)),
-    # section 5; where it gives segmentation and normals 25,000 and 15,000 steps, both have the larger number here. It
-    # takes its other settings from FCN: this is the rate of FCN-AlexNet.
+    # section 5; where it gives segmentation and normals 25,000 and 15,000 steps, both have the larger number here.
+    # The paper takes its other settings from FCN, whose AlexNet has this rate.
     "full": NYUScale(
         width=4096,
         loss_stride=1,
@@ -36,7 +36,7 @@ NYU = {
 }
 # what is chosen by figure 2 and tables 1 to 3 is chosen on validation frames; table 5 alone looks at the test frames
 SCALES = ROOMS | {name: replace(scale, table="validation") for name, scale in NYU.items()}
-BRIEF = NYUScale(  # whole frames by `nyuv2_choices`; contiguous maps, which kernels for AVX2 prefer
+BRIEF = NYUScale(  # whole frames by `nyuv2_choices`; made for a processor with AVX2 alone, hence contiguous maps
     arms=("one-task", "cross-stitch"),
     seeds=(0, 1, 2, 3),
     steps=(420, 210),

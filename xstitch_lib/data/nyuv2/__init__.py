@@ -24,6 +24,8 @@ __all__ = ["NYUv2", "download", "normals_from_depth", "prepare"]
 class NYUv2(TensorData):
     """Photographs of 464 rooms with the class and the surface normal of every pixel.
 
+    Photographs, labels and the split are official; normals are computed from the official depth.
+
     Args:
         root: a folder that `prepare` made; None, the folder ``nyuv2`` in the one the variable XSTITCH_DATA names.
         split: "train", "validation" or "test", 699, 96 and 654 frames. Test is the official one, validation every

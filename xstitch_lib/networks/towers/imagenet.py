@@ -30,19 +30,18 @@ def imagenet_weights(fc: bool = False) -> dict[str, Tensor]:
         RuntimeError: if there is no such file and the download fails.
         ValueError: if a file is damaged.
     """
-    folder = Path(os.environ.get("XSTITCH_DATA") or "/nowhere")
     places = [*CONVS.values(), *(FCS.values() if fc else ())]
-    if (folder / WHOLE).is_file():
-        return _only(places, _read(folder / WHOLE))
-    alone = folder / CONVS_ALONE
-    if alone.is_file() and not fc:
+    if whole := _file(WHOLE):
+        return _only(places, _read(whole))
+    alone = _file(CONVS_ALONE)
+    if alone and not fc:
         return {f"features.{name}": x for name, x in _read(alone).items()}
     from torchvision.models import AlexNet_Weights, alexnet
 
     try:
         return _only(places, alexnet(weights=AlexNet_Weights.IMAGENET1K_V1).state_dict())
     except OSError as error:
-        if alone.is_file():
+        if alone:
             return imagenet_weights()
         raise RuntimeError(
             f"could not download torchvision's AlexNet ({error}): put its file as {WHOLE}, or the state_dict of its "
@@ -94,6 +93,11 @@ def _as_filters(key: str, x: Tensor) -> Tensor:
     """A linear layer on a flattened 6×6 map, or on a vector, is a convolution of that size."""
     side = {"classifier.1.weight": 6, "classifier.4.weight": 1}.get(key)
     return x.view(len(x), -1, side, side) if side and x.ndim == 2 and x.shape[1] % side**2 == 0 else x
+
+
+def _file(name: str) -> Path | None:
+    folder = os.environ.get("XSTITCH_DATA")
+    return path if folder and (path := Path(folder, name)).is_file() else None
 
 
 def _read(path: Path) -> dict[str, Tensor]:
