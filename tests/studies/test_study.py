@@ -47,7 +47,14 @@ def test_a_cell_made_with_other_settings_is_refused(tmp_path):
 
 
 def test_several_processes_give_what_one_gives(tmp_path):
-    queue.finish([PAIR], "small", [0, 1], tmp_path / "two", jobs=2)
+    """And what is there is kept once, not every second while no terminal looks."""
+    finished = []
+
+    def keep():
+        finished.append(len([*(tmp_path / "two").glob("*/*.json")]))
+
+    queue.finish([PAIR], "small", [0, 1], tmp_path / "two", jobs=2, keep=keep)
+    assert finished == sorted({*finished}) and finished[-1] == 2 * len(PAIR.arms)
     cells = PAIR.record("small", tmp_path / "two")["cells"]
     assert {cell["provenance"]["threads"] for cell in cells} == {max(1, queue.default_jobs() // 2)}
     alone = PAIR.run(seeds=[0, 1])

@@ -55,7 +55,8 @@ def finish(
             with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=None) as bar:
                 while running:
                     finished, running = wait(running, timeout=1, return_when=FIRST_EXCEPTION)
-                    if more := sum([path.exists() for path in wanted]) - bar.n:
+                    if more := sum([path.exists() for path in wanted]) - done:
+                        done += more  # without a terminal the bar does not count
                         bar.update(more)
                         keep()
                     for future in finished:
