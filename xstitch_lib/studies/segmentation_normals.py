@@ -153,7 +153,7 @@ table2 = Study(
     "table2",
     "How fast should the units learn?",
     [Arm(f"{scale:g}", "cross-stitch", unit_lr_scale=scale) for scale in (1.0, 10.0, 100.0, 1000.0)],
-    SCALES | {"brief": replace(BRIEF, table="validation", arms=("100", "1000"), seeds=(0, 1))},
+    SCALES | {"brief": replace(BRIEF, table="validation", arms=("10", "100", "1000"), seeds=(0, 1))},
 )
 table3 = Study(
     "table3",
