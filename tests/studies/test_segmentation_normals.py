@@ -5,7 +5,7 @@ import pytest
 from xstitch_lib import record
 from xstitch_lib.statistics import relative_gain
 from xstitch_lib.studies import STUDIES
-from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, SPLIT_ARMS
+from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, BRIEF, SPLIT_ARMS
 
 CHOICES, TABLES = ("choices", "nyuv2_choices"), ("fig2", "table1", "table2", "table3", "table5")
 
@@ -30,3 +30,10 @@ def test_the_best_split_is_the_one_that_the_recorded_choices_name():
         arm.name: relative_gain(chosen.table, arm.name, "one-task", chosen.content["metrics"]) for arm in SPLIT_ARMS
     }
     assert max(gains, key=lambda name: gains[name].mean) == BEST_SPLIT
+
+
+def test_the_units_factor_at_brief_is_the_one_that_its_recorded_rule_picks():
+    tried = record.load("table2", "brief")
+    larger = [arm for arm in tried.content["arms"] if arm != "10"]
+    gains = {arm: relative_gain(tried.table, arm, "10", tried.content["metrics"]).mean for arm in larger} | {"10": 0}
+    assert float(max(gains, key=gains.get)) == BRIEF.unit_lr_scale

@@ -2,7 +2,7 @@
 
 Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded: Rooms at 48×64, the small
 AlexNet-FCN, SGD with momentum, batch 16. "brief", "medium" and "full" are NYU-v2 on AlexNet-FCN-32s from ImageNet's
-convolutions: "brief" two arms and a few epochs, two hours of two CPU cores without bf16; "medium" hours of cores that
+convolutions: "brief" some arms and a few epochs, four hours of two CPU cores without bf16; "medium" hours of cores that
 have it; "full" for a GPU, with the paper's fc width, batch and number of steps. One-task training first, then what
 the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`: validation pictures,
 and seeds that no table uses. The split is chosen on Rooms and carried over.
@@ -38,7 +38,7 @@ NYU = {
 SCALES = ROOMS | {name: replace(scale, table="validation") for name, scale in NYU.items()}
 # whole frames by `nyuv2_choices`, the units' factor by table 2; contiguous maps for a processor with AVX2 alone
 BRIEF = NYUScale(
-    arms=("one-task", "units ×10", "cross-stitch", "mtl-shared", "self-stitch"),
+    arms=("one-task", "units ×10", "cross-stitch", "self-stitch"),
     seeds=(0, 1, 2, 3),
     steps=(420, 210),
     unit_lr_scale=100.0,
