@@ -38,7 +38,7 @@ NYU = {
 SCALES = ROOMS | {name: replace(scale, table="validation") for name, scale in NYU.items()}
 # whole frames by `nyuv2_choices`, the units' factor by table 2; contiguous maps for a processor with AVX2 alone
 BRIEF = NYUScale(
-    arms=("one-task", "units ×10", "cross-stitch"),
+    arms=("one-task", "units ×10", "cross-stitch", "self-stitch"),
     seeds=(0, 1, 2, 3),
     steps=(420, 210),
     unit_lr_scale=100.0,
