@@ -102,12 +102,12 @@ def fit(
     data = {"train": train}
     if validation is not None and not callable(validation):
         data["validation"] = validation
-    for use, part in data.items():
-        check_data(f"fit's {use}", part, tasks)
     # without cpu=True torchrun goes unnoticed; precision is set around the forward pass, which leaves net as it is
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # a tower whose task is not trained
     accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
     device, rank, processes = accelerator.device, accelerator.process_index, accelerator.num_processes
+    for use, part in data.items():
+        check_data(f"fit's {use}", part, tasks, device)
     channels_last = channels_last and train.tensors["image"].ndim == 4
     layout = torch.channels_last if channels_last else torch.preserve_format
     net.to(device, memory_format=layout).train()

@@ -1,9 +1,11 @@
 """What makes the comparison of arms fair."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 import torch
+from filelock import FileLock
 from tiny_study import ARMS, SCALE
 
 from xstitch_lib import stitch
@@ -66,6 +68,18 @@ def test_arms_start_from_the_same_trained_towers_and_do_not_change_them_for_each
     again, _ = fresh_bench.one_task()
     assert all(torch.equal(before[task], weights(tower)) for task, tower in again.items())
     assert len(list(fresh_bench.folder.glob("*towers*"))) == 1
+
+
+def test_a_run_that_another_process_trains_is_waited_for(fresh_bench):
+    fresh_bench.one_task()
+    (file,) = fresh_bench.folder.glob("*towers*")
+    with ThreadPoolExecutor() as pool:
+        with FileLock(fresh_bench.folder / "locks" / file.name):
+            waiting = pool.submit(fresh_bench.one_task)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=2)
+        _, history = waiting.result(timeout=60)
+    assert history.table.step.max() == SCALE.steps[0]
 
 
 def test_frozen_identity_units_leave_the_towers_as_one_task_training_does(bench):

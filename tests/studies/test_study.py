@@ -62,6 +62,15 @@ def test_several_processes_give_what_one_gives(tmp_path):
     assert len(both) == len(alone) and np.allclose(both.value_x, both.value_y, atol=0.5)
 
 
+def test_more_processes_than_seeds_share_a_seeds_runs(tmp_path):
+    queue.finish([PAIR], "small", [0], tmp_path, jobs=2)
+    cells = PAIR.record("small", tmp_path)["cells"]
+    assert len({path.name for path in tmp_path.glob("log-*.txt")}) == 2
+    alone = PAIR.run(seeds=[0])
+    both = record.tidy("tiny", cells).merge(alone, on=["study", "arm", "seed", "task", "metric"])
+    assert len(both) == len(alone) and np.allclose(both.value_x, both.value_y, atol=0.5)
+
+
 def test_a_process_that_fails_tells_and_leaves_what_is_finished(tmp_path):
     broken = Study("tiny", "?", [Arm("one-task", "one-task"), Arm("bad", "split", at="conv9")], {"small": SCALE})
     with pytest.raises(ValueError, match="no layer 'conv9'"):

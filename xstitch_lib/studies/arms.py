@@ -70,8 +70,8 @@ def one_task(bench: Bench, arm: Arm) -> Trained:
 
 def two_nets_a_task(bench: Bench, arm: Arm) -> Trained:
     """Two one-task networks a task, softmax averaged (section 6.1); the second from weights and order of its own."""
+    second, others = _finished_towers(bench, weights="b", order="b")  # these first: all arms wait for the others
     first, histories = _finished_towers(bench)
-    second, others = _finished_towers(bench, weights="b", order="b")
     nets = {task: ensemble([first.nets[task], second.nets[task]]) for task in bench.world.tasks}
     return Trained(Apart(nets), {"": histories, "second": others})
 

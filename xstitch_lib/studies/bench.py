@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 from torch import Tensor, nn
 
 from xstitch_lib.history import History
@@ -91,10 +92,21 @@ class Bench:
         order: str = "a",
         unit_lr_scale: float = 1.0,
     ) -> History:
-        """Train ``net`` for one phase of the scale's budget; the run called ``name`` goes on where it was left."""
-        scale, world = self.scale, self.world
-        if not scale.steps[phase]:
+        """Train ``net`` for one phase of the scale's budget; the run called ``name`` goes on where it was left.
+
+        Where another process trains this run at the moment, it is waited for.
+        """
+        if not self.scale.steps[phase]:
             return History(list(tasks))
+        file, locks = self._file(name, phase), self.folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / file):
+            return self._fit(net, tasks, phase, self.folder / file, order, unit_lr_scale)
+
+    def _fit(
+        self, net: nn.Module, tasks: Mapping[str, Task], phase: int, path: Path, order: str, unit_lr_scale: float
+    ) -> History:
+        scale, world = self.scale, self.world
         return fit(
             net,
             tasks,
@@ -103,7 +115,7 @@ class Bench:
             lr=scale.lr[phase],
             unit_lr_scale=unit_lr_scale,
             seed=seed_of(f"{self.seed} order {order} {phase}"),
-            resume=self.folder / self._file(name, phase),
+            resume=path,
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,
@@ -113,7 +125,7 @@ class Bench:
             precision=self.precision,
             channels_last=scale.channels_last,
             snapshots=scale.snapshots if phase else 0,
-            checkpoint_every=min(500, max(1, scale.steps[phase] // 10)),
+            checkpoint_every=_every_few_minutes(scale.steps[phase]),
         )
 
     def _file(self, name: str, phase: int) -> str:
@@ -124,6 +136,11 @@ class Bench:
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
         digest = hashlib.sha256(f"{scale} {self.precision} {training_code()} {name}".encode()).hexdigest()[:12]
         return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"
+
+
+def _every_few_minutes(steps: int) -> int:
+    """Steps from one checkpoint to the next: an accelerator takes a hundred in the time that writing one takes."""
+    return 5000 if torch.accelerator.is_available() else min(500, max(1, steps // 10))
 
 
 @cache

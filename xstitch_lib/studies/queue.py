@@ -40,16 +40,20 @@ def finish(
 
     ``keep`` is called whenever one more of them is there.
 
-    One process works on all studies of a seed, so that its towers are trained once. Progress and the time that
-    remains are on the terminal; what the processes print is in ``folder/log-….txt``.
+    One process works on all studies of a seed, so that its towers are trained once; with more processes than seeds
+    each takes a run at a time, and waits for towers that another one trains. Progress and the time that remains are on
+    the terminal; what the processes print is in ``folder/log-….txt``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [study.path(arm, scale, seed, folder) for study in studies for arm in study.names(scale) for seed in seeds]
+    cells = [(study, arm, seed) for study in studies for arm in study.names(scale) for seed in seeds]
+    wanted = [study.path(arm, scale, seed, folder) for study, arm, seed in cells]
+    apart = [[cell] for cell in cells]
+    by_seed = [[cell for cell in cells if cell[2] == seed] for seed in seeds]
     os.environ.update({name: os.environ.get(name, value) for name, value in KEEP_MEMORY.items()})
     context = multiprocessing.get_context("spawn")  # a forked torch can hang
     threads = max(1, cores() // jobs)
     with ProcessPoolExecutor(jobs, context, _start, (threads, folder, sys.argv)) as pool:
-        running = {pool.submit(_finish_seed, studies, scale, seed, folder) for seed in seeds}
+        running = {pool.submit(_run, some, scale, folder) for some in (apart if jobs > len(seeds) else by_seed)}
         done = sum([path.exists() for path in wanted])
         try:
             with tqdm(total=len(wanted), initial=done, unit="run", smoothing=0, disable=None) as bar:
@@ -72,7 +76,6 @@ def _start(threads: int, folder: Path, command: Sequence[str]) -> None:
     sys.stdout = sys.stderr = (folder / f"log-{os.getpid()}.txt").open("a", buffering=1)
 
 
-def _finish_seed(studies: Sequence["Study"], scale: str, seed: int, folder: Path) -> None:
-    for study in studies:
-        for arm in study.names(scale):
-            study.cell(arm, scale, seed, folder)
+def _run(cells: Sequence[tuple["Study", str, int]], scale: str, folder: Path) -> None:
+    for study, arm, seed in cells:
+        study.cell(arm, scale, seed, folder)
