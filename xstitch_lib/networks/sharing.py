@@ -60,7 +60,9 @@ def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUn
     sums: dict[str, list[Tensor | float]] = {layer: [0.0, 0.0, 0.0] for layer in units}
 
     def look(layer: str, unit: CrossStitchUnit, maps: list[Tensor]) -> None:
-        x = torch.stack([m.transpose(0, 1).flatten(1).cpu().double() for m in maps])  # T, C, images and places
+        if maps[0].is_mps:  # it has no double precision
+            maps = [m.cpu() for m in maps]
+        x = torch.stack([m.transpose(0, 1).flatten(1).double() for m in maps])  # T, C, images and places
         added = x.shape[2], x.sum(2), torch.einsum("jcn,kcn->cjk", x, x)
         sums[layer] = [old + new for old, new in zip(sums[layer], added, strict=True)]
 
@@ -82,4 +84,4 @@ def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUn
 def _covariance(count: float, total: Tensor, products: Tensor) -> Tensor:
     """(C, T, T) from the number of values, their sums (T, C), and the sums of their products (C, T, T)."""
     mean = (total / count).T
-    return (products / count - mean[:, :, None] * mean[:, None, :]).float()
+    return (products / count - mean[:, :, None] * mean[:, None, :]).float().cpu()
