@@ -21,7 +21,7 @@ ROOMS = {
     "small": RoomsScale(stream=1, train=600, validation=100, test=1000, steps=(2000, 1000)),
 }
 NYU = {
-    "medium": NYUScale(),
+    "medium": NYUScale(lr=(0.01, 0.004), unit_lr_scale=100.0, crop=False),  # by `nyuv2_choices`
     # section 5; where it gives segmentation and normals 25,000 and 15,000 steps, both have the larger number here.
     # The paper takes its other settings from FCN, whose AlexNet has this rate.
     "full": NYUScale(
@@ -139,10 +139,10 @@ NYU_CHOICES = {
     "medium": {
         "rate, one-task": ("one-task, rate 0.01", RATES),
         "frames, one-task": (
-            "one-task, rate 0.01",
+            "one-task, no crop",
             {"zoomed": "one-task, rate 0.01", "whole": "one-task, no crop"},
         ),
-        "units' rate, cross-stitch": ("units ×10", {f"×{scale}": f"units ×{scale}" for scale in (1, 10, 100, 1000)}),
+        "units' rate, cross-stitch": ("units ×100", {f"×{scale}": f"units ×{scale}" for scale in (1, 10, 100, 1000)}),
     },
 }
 fig2 = Study("fig2", "Which layers should two tasks share?", [ONE_TASK, *SPLIT_ARMS], SCALES)
