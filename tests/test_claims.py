@@ -190,6 +190,14 @@ def test_an_unfinished_record_has_no_verdicts(monkeypatch):
     assert len(claims.verdicts("test")) == 0
 
 
+def test_an_arm_with_four_seeds_is_compared_on_these_and_the_verdict_says_so(monkeypatch):
+    made = a_record({"a": [*shifted(1), 40.0], "b": shifted(0)})
+    monkeypatch.setattr(claims, "load", lambda study, scale: made)
+    monkeypatch.setitem(CLAIMS, "test", [Claim("6.2", "a is better", ("table5",), better("a", "b"))])
+    (row,) = claims.verdicts("test").itertuples()
+    assert row.segmentation.startswith("**supported**: +1.01 points") and row.segmentation.endswith(", 4 of 5 seeds")
+
+
 def test_a_verdict_is_written_with_its_gain_and_interval(monkeypatch):
     made = a_record({"a": shifted(1), "b": shifted(0)})
     monkeypatch.setattr(claims, "load", lambda study, scale: made)
@@ -218,7 +226,7 @@ def test_the_recorded_verdicts_have_finite_intervals(about, scale):
             records = [record.load(name, scale) for name in claim.studies]
         except FileNotFoundError as missing:
             pytest.skip(str(missing))
-        if any([found.missing for found in records]):
+        if not all([found.comparable for found in records]):
             pytest.skip(f"runs of {claim.studies} are still to come")
         for found in claim.measure(*records).values():
             assert np.isfinite(found.gain).all() and found.gain.low <= found.gain.mean <= found.gain.high

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from xstitch_lib.measures import (
+    Finding,
     Measure,
     better,
     converges_faster,
@@ -163,8 +164,9 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
 
     Args:
         about: a key of `CLAIMS`.
-        scale: of the records. Claims about studies or arms that the scale leaves out, and about studies of which runs
-            are still to come, are left out.
+        scale: of the records. Claims about studies or arms that the scale leaves out, and about studies of which too
+            many runs are still to come (`Record.comparable`), are left out. A cell names its seeds where an arm has
+            fewer than others.
 
     Raises:
         FileNotFoundError: if a study has not been recorded, with the commands that help.
@@ -172,12 +174,19 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
     claims = [claim for claim in CLAIMS[about] if all([scale in STUDIES[name].scales for name in claim.studies])]
     names = dict.fromkeys([name for claim in claims for name in claim.studies])
     records = {name: load(name, scale) for name in names}
-    whole = [claim for claim in claims if not any([records[name].missing for name in claim.studies])]
-    measured = [(claim, claim.measure(*[records[name] for name in claim.studies])) for claim in whole]
+    known = [claim for claim in claims if all([records[name].comparable for name in claim.studies])]
+    measured = [(claim, claim.measure(*[records[name] for name in claim.studies])) for claim in known]
     found = [(claim, by_task) for claim, by_task in measured if by_task]
+    seeds = [min(len(records[name].seeds) for name in claim.studies) for claim, _ in found]
     columns = {
-        column: [str(by_task.get(task, "")) for _, by_task in found]
+        column: [_cell(by_task.get(task), n) for (_, by_task), n in zip(found, seeds, strict=True)]
         for task, column in TASKS.items()
         if any(task in by_task for _, by_task in found)
     }
     return pd.DataFrame({"claim": [c.text for c, _ in found], "source": [c.source for c, _ in found]} | columns)
+
+
+def _cell(finding: Finding | None, seeds: int) -> str:
+    if finding is None:
+        return ""
+    return f"{finding}" if finding.gain.seeds == seeds else f"{finding}, {finding.gain.seeds} of {seeds} seeds"

@@ -246,10 +246,11 @@ def post_processing(record: Record) -> pd.DataFrame:
     Of records with real frames (`NYUScale`), whose normals are measured twice; see `xstitch_lib.tasks.manhattan`.
     """
     normals = record.table[record.table.task == "normals"]
-    values, rows = normals.pivot(index="seed", columns=["arm", "metric"], values="value"), []
-    for arm in values.columns.unique("arm"):
+    by_arm, rows = normals.pivot(index="seed", columns=["arm", "metric"], values="value"), []
+    for arm in by_arm.columns.unique("arm"):
+        values = by_arm[arm].dropna(how="all")  # an arm may lack a seed
         for metric in ("mean", "median", "11.25", "22.5", "30"):
-            before, after = values[arm, metric], values[arm, f"manhattan {metric}"]
+            before, after = values[metric], values[f"manhattan {metric}"]
             gain = summary(before - after if metric in LOWER_IS_BETTER else after - before).short()
             levels = {"before": f"{before.mean():.2f}", "after": f"{after.mean():.2f}"}
             rows.append({"arm": arm, "metric": metric, **levels, "gain": gain})

@@ -48,7 +48,7 @@ def show_verdicts(verdicts) -> None:
 
 
 def recorded_so_far(study: str, scale: str) -> Record | None:
-    """The whole seeds of a recorded study; None if there is none yet, and the page says how to make them."""
+    """A recorded study if it is `comparable`, else its whole seeds; None if there are none, and the page says why."""
     command = f"`xstitch run {study} --scale {scale}`"
     try:
         found = load(study, scale)
@@ -56,6 +56,8 @@ def recorded_so_far(study: str, scale: str) -> Record | None:
         runs = len(STUDIES[study].names(scale)) * len(STUDIES[study].scale(scale).seeds)
         display(Markdown(f"*Not recorded yet: {command} makes its {runs} runs.*"))
         return None
+    if found.comparable:
+        return found
     if not (whole := found.whole_seeds()).seeds:
         done = len(found.content["cells"])
         runs = done + len(found.missing)

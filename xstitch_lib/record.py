@@ -5,6 +5,7 @@ The format is ``recorded/schema.json``. A file is checked against it when it is 
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from xstitch_lib.history import History
 
 FOLDER = Path(__file__).parent / "recorded"
 FORMAT = "xstitch_lib record 1"
+FEWEST = 4  # runs of each arm, from which on it is compared with others though some are still to come
 
 
 class Record:
@@ -47,6 +49,12 @@ class Record:
         made = {(cell["arm"], cell["seed"]) for cell in self.content["cells"]}
         seeds = self.content["settings"].get("seeds", self.seeds)  # the first records do not name them
         return [(arm, seed) for arm in self.content["arms"] for seed in seeds if (arm, seed) not in made]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether no run is still to come, or every arm has four or more."""
+        runs = Counter([cell["arm"] for cell in self.content["cells"]])
+        return not self.missing or min([runs[arm] for arm in self.content["arms"]]) >= FEWEST
 
     def whole_seeds(self) -> "Record":
         """The same without the seeds that lack an arm."""

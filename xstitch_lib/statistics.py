@@ -109,10 +109,10 @@ def class_gains(per_class: pd.DataFrame, first: str, second: str, metric: str = 
     """How much better one arm is than another in each class: one row a class, one column a seed.
 
     Args:
-        per_class: as `xstitch_lib.record.Record.per_class` gives it.
+        per_class: as `xstitch_lib.record.Record.per_class` gives it. Seeds that one of the arms lacks are left out.
     """
     values = per_class[per_class.metric == metric].pivot(index=["class", "seed"], columns="arm", values="value")
-    return (values[first] - values[second]).unstack("seed")
+    return (values[first] - values[second]).unstack("seed").dropna(axis="columns", how="all")
 
 
 def contrasts(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], metrics: Mapping[str, str]) -> pd.DataFrame:
