@@ -76,6 +76,13 @@ def test_a_setting_that_diverged_is_said_to():
     assert found.loc[1, "seg mIU ↑"] == "diverged" and found.loc[1, "better than chosen, percent"] == ""
 
 
+def test_of_a_setting_that_diverged_but_once_the_other_seed_is_told():
+    made = a_record({"one": shifted(0)[:2], "two": shifted(2)[:2]})
+    made.content["cells"][-1] |= {"status": "diverged at step 3", "results": {}}
+    found = measures.against_chosen(made, {"rate": ("one", {"0.1": "one", "0.2": "two"})})
+    assert re.fullmatch(r"\+\d+\.\d\d \(one seed\)", found.loc[1, "better than chosen, percent"])
+
+
 def test_post_processing_is_held_against_the_normals_before_it_seed_by_seed():
     made = a_record({"a": shifted(0)})
     for seed, cell in enumerate(made.content["cells"]):

@@ -1,5 +1,6 @@
 """Differences between arms, paired by seed: the effect is the size of seed noise, so the seed is taken out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ class Difference(NamedTuple):
 
     def short(self, unit: str = "") -> str:
         """With a unit and without the number of seeds: "+0.38° (+0.15 to +0.61)"."""
-        return f"{self.mean:+.2f}{unit} ({self.low:+.2f} to {self.high:+.2f})"
+        interval = f"{self.low:+.2f} to {self.high:+.2f}" if self.seeds > 1 else "one seed"
+        return f"{self.mean:+.2f}{unit} ({interval})"
 
     @property
     def verdict(self) -> str:
@@ -58,8 +60,10 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
 
 
 def summary(differences: Sequence[float]) -> Difference:
-    """The mean of one difference a seed, at least 2, with its 95 % t interval."""
+    """The mean of one difference a seed, with its 95 % t interval; of a single seed, which tells none, NaN."""
     mean, count = float(np.mean(differences)), len(differences)
+    if count < 2:
+        return Difference(mean, math.nan, math.nan, count)
     margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences))
     return Difference(mean, mean - margin, mean + margin, count)
 

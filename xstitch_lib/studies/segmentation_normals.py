@@ -2,11 +2,11 @@
 
 Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded: Rooms at 48×64, the small
 AlexNet-FCN, SGD with momentum, batch 16. "brief", "medium" and "full" are NYU-v2 on AlexNet-FCN-32s from ImageNet's
-convolutions: "brief" some arms and a few epochs, four hours of two CPU cores without bf16; "medium" hours of cores that
-have it; "full" for a GPU, with the paper's fc width, batch and number of steps. One-task training first, then what
-the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`: validation pictures,
-and seeds that no table uses; but the units' factor at "brief" by table 2, on validation pictures and two of table 5's
-seeds. The split is chosen on Rooms and carried over.
+convolutions: "brief" some arms and a few epochs, four hours of two CPU cores without bf16; "medium" minutes of a GPU, or
+hours of cores that have bf16; "full" hours of a GPU, with the paper's fc width, batch and number of steps. One-task
+training first, then what the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`:
+validation pictures, and seeds that no table uses; but the units' factor at "brief" by table 2, on validation pictures
+and two of table 5's seeds. The split is chosen on Rooms and carried over.
 """
 
 from dataclasses import replace
@@ -127,7 +127,7 @@ nyuv2_choices = Study(
     },
 )
 RATES = {f"{lr:g}": f"one-task, rate {lr:g}" for lr in (0.001, 0.003, 0.01, 0.03)}
-# the same of `nyuv2_choices`; at medium what the others are held against until it has been run
+# the same of `nyuv2_choices`
 NYU_CHOICES = {
     "brief": {
         "rate, one-task": ("one-task, rate 0.01", {lr: arm for lr, arm in RATES.items() if lr != "0.001"}),

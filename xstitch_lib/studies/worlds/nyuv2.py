@@ -30,7 +30,7 @@ AT_ONCE = 8  # frames in an evaluation
 
 @dataclass(frozen=True, kw_only=True)
 class NYUScale(Scale):
-    """The defaults are what two CPU cores can run in hours: narrow fc layers, about 20 epochs a tower.
+    """The defaults are what a GPU runs in minutes and two CPU cores in hours: narrow fc layers, 20 epochs a tower.
 
     Attributes:
         width: channels of fc6 and fc7. conv1 to conv5 start from ImageNet. So do fc6 and fc7, if they have 4096 and
