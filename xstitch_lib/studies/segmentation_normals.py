@@ -2,8 +2,8 @@
 
 Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded: Rooms at 48×64, the small
 AlexNet-FCN, SGD with momentum, batch 16. "brief", "medium" and "full" are NYU-v2 on AlexNet-FCN-32s from ImageNet's
-convolutions: "brief" some arms and a few epochs, four hours of two CPU cores without bf16; "medium" minutes of a GPU, or
-hours of cores that have bf16; "full" hours of a GPU, with the paper's fc width, batch and number of steps. One-task
+convolutions: "brief" some arms and a few epochs, four hours of two CPU cores without bf16; "medium" minutes of a GPU,
+or hours of cores that have bf16; "full" hours of a GPU, with the paper's fc width, batch and number of steps. One-task
 training first, then what the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`:
 validation pictures, and seeds that no table uses; but the units' factor at "brief" by table 2, on validation pictures
 and two of table 5's seeds. The split is chosen on Rooms and carried over.
