@@ -78,7 +78,8 @@ def test_a_setting_that_diverged_is_said_to():
 
 def test_of_a_setting_that_diverged_but_once_the_other_seed_is_told():
     made = a_record({"one": shifted(0)[:2], "two": shifted(2)[:2]})
-    made.content["cells"][-1] |= {"status": "diverged at step 3", "results": {}}
+    made.content["cells"][-1]["status"] = "diverged at step 3"
+    del made.content["cells"][-1]["results"]
     found = measures.against_chosen(made, {"rate": ("one", {"0.1": "one", "0.2": "two"})})
     assert re.fullmatch(r"\+\d+\.\d\d \(one seed\)", found.loc[1, "better than chosen, percent"])
 
@@ -188,21 +189,38 @@ def test_two_records_are_compared_seed_by_seed():
     assert gain == pytest.approx(summary([2 * (1 + noise) for noise in NOISE]))
 
 
-def test_an_unfinished_record_has_no_verdicts(monkeypatch):
-    made = a_record({"a": shifted(1), "b": shifted(0)})
-    monkeypatch.setattr(claims, "load", lambda study, scale: made)
+@pytest.fixture
+def verdicts_on(monkeypatch):
+    """The cells of the verdicts that a record has."""
     monkeypatch.setitem(CLAIMS, "test", [Claim("6.2", "a is better", ("table5",), better("a", "b"))])
-    assert len(claims.verdicts("test")) == 1
-    made.content["cells"].pop()
-    assert len(claims.verdicts("test")) == 0
+
+    def found(made):
+        monkeypatch.setattr(claims, "load", lambda study, scale: made)
+        rows = claims.verdicts("test")
+        return list(rows.segmentation) if len(rows) else []
+
+    return found
 
 
-def test_an_arm_with_four_seeds_is_compared_on_these_and_the_verdict_says_so(monkeypatch):
-    made = a_record({"a": [*shifted(1), 40.0], "b": shifted(0)})
-    monkeypatch.setattr(claims, "load", lambda study, scale: made)
-    monkeypatch.setitem(CLAIMS, "test", [Claim("6.2", "a is better", ("table5",), better("a", "b"))])
-    (row,) = claims.verdicts("test").itertuples()
-    assert row.segmentation.startswith("**supported**: +1.01 points") and row.segmentation.endswith(", 4 of 5 seeds")
+def test_an_unfinished_record_has_no_verdicts(verdicts_on):
+    assert len(verdicts_on(a_record({"a": shifted(1), "b": shifted(0)}))) == 1
+    assert verdicts_on(a_record({"a": shifted(1), "b": shifted(0)[:3]})) == []
+
+
+def test_four_seeds_of_an_unfinished_record_are_compared_and_the_verdict_says_so(verdicts_on):
+    (cell,) = verdicts_on(a_record({"a": [*shifted(1), 40.0], "b": shifted(0)}))
+    assert cell.startswith("**supported**: +1.01 points") and cell.endswith(", 4 of 5 seeds")
+    early = a_record({"a": shifted(1), "b": shifted(0)})
+    early.content["settings"]["seeds"] = range(8)
+    assert verdicts_on(early)[0].endswith(", 4 of 8 seeds")
+
+
+def test_arms_of_an_unfinished_record_without_seeds_in_common_have_no_verdict(verdicts_on):
+    apart = a_record({"a": shifted(1), "b": shifted(0)})
+    apart.content["settings"]["seeds"] = range(8)
+    for cell in apart.content["cells"]:
+        cell["seed"] += 4 * (cell["arm"] == "b")
+    assert verdicts_on(apart) == []
 
 
 def test_a_verdict_is_written_with_its_gain_and_interval(monkeypatch):

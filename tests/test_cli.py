@@ -76,7 +76,18 @@ def test_a_whole_record_is_not_replaced_by_a_part(run, tmp_path, capsys):
     before = record.load("tiny", "small", tmp_path).content
     changed = replace(study, arms=[replace(ONE_TASK, changes={"train": 16})])
     assert run(changed, "another", "--seeds", "0").content == before
-    assert "stays as it is: of a new one 1 runs are to come" in capsys.readouterr().out
+    assert "stays as it is: of a new one 1 are to come" in capsys.readouterr().out
+
+
+def test_an_unfinished_record_does_not_lose_the_runs_of_seeds_that_begin_anew(run, tmp_path, capsys):
+    study = replace(STUDY, arms=[ONE_TASK, ARMS[4]])
+    study.run(seeds=[0, 1], folder=tmp_path / "clone")
+    study.path("cross-stitch", "small", 1, tmp_path / "clone").unlink()
+    record.save(study.record("small", tmp_path / "clone"), tmp_path)
+    before = record.load("tiny", "small", tmp_path).content
+    assert run(study, "another", "--seeds", "0").content == before
+    assert "has more runs and stays as it is: of a new one 2 are to come" in capsys.readouterr().out
+    assert not run(study, "another").missing
 
 
 def test_the_books_own_records_take_no_other_seeds(tiny):

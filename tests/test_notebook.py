@@ -45,6 +45,14 @@ def test_only_whole_seeds_are_shown_and_the_provenance_tells_what_is_missing(sho
     assert notebook.recorded_so_far("fashion_mnist", "full") is None and "4 of 6 runs" in shown[1]
 
 
+def test_a_record_with_enough_seeds_to_compare_is_shown_as_far_as_it_is(shown, monkeypatch):
+    part = load("table5", "small")
+    content = {**part.content, "cells": part.content["cells"][:-4]}
+    monkeypatch.setattr(notebook, "load", lambda study, scale: Record(content))
+    found = notebook.recorded_so_far("table5", "small")
+    assert len(found.missing) == 4 and len(found.seeds) == 8
+
+
 def test_the_provenance_tells_what_ran_not_what_was_asked_for(shown):
     """On a processor without bf16 runs are in float32; of runs that diverged nothing is known."""
     chosen = load("nyuv2_choices", "brief")

@@ -165,8 +165,8 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
     Args:
         about: a key of `CLAIMS`.
         scale: of the records. Claims about studies or arms that the scale leaves out, and about studies of which too
-            many runs are still to come (`Record.comparable`), are left out. A cell names its seeds where an arm has
-            fewer than others.
+            many runs are still to come (`Record.comparable`), are left out. Where runs are still to come or have
+            diverged, a cell tells how many seeds it is from.
 
     Raises:
         FileNotFoundError: if a study has not been recorded, with the commands that help.
@@ -177,7 +177,8 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
     known = [claim for claim in claims if all([records[name].comparable for name in claim.studies])]
     measured = [(claim, claim.measure(*[records[name] for name in claim.studies])) for claim in known]
     found = [(claim, by_task) for claim, by_task in measured if by_task]
-    seeds = [min(len(records[name].seeds) for name in claim.studies) for claim, _ in found]
+    planned = {name: {*found.seeds} | {seed for _, seed in found.missing} for name, found in records.items()}
+    seeds = [min([len(planned[name]) for name in claim.studies]) for claim, _ in found]
     columns = {
         column: [_cell(by_task.get(task), n) for (_, by_task), n in zip(found, seeds, strict=True)]
         for task, column in TASKS.items()

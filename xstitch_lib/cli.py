@@ -66,16 +66,16 @@ def _before(study: Study, options: argparse.Namespace) -> record.Record | None:
 
 
 def _keep(study: Study, options: argparse.Namespace, wanted: Sequence[int], before: record.Record | None) -> str:
-    """Write the runs that are finished, and tell; a whole record stays as it is until a whole one replaces it."""
+    """Write the runs that are finished, and tell; a record is not replaced by one that lacks more of its runs."""
     seeds = {*study.scale(options.scale).seeds, *wanted, *(before.seeds if before else ())}
     if not any([seeds & {*study.finished(arm, options.scale, options.folder)} for arm in study.names(options.scale)]):
         return f"{study.name}: no run is finished yet"
     content = study.record(options.scale, options.folder)
     content["cells"] = [cell for cell in content["cells"] if cell["seed"] in seeds]  # the folder may hold others
     found = record.Record(content)
-    if found.missing and before and not before.missing:
+    if before and len(found.missing) > len(before.missing):
         path = record.path_of(study.name, options.scale, options.to)
-        return f"{path} is whole and stays as it is: of a new one {len(found.missing)} runs are to come"
+        return f"{path} has more runs and stays as it is: of a new one {len(found.missing)} are to come"
     return f"{found} in {record.save(found.content, options.to)}"
 
 

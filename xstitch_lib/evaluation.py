@@ -66,16 +66,14 @@ def _outputs(
     training = [module for module in net.modules() if module.training]
     net.eval()
     try:
-        for start in range(0, len(data), batch_size):
-            stored = {name: tensor[start : start + batch_size].to(device) for name, tensor in data.tensors.items()}
-            batch = data.decode(stored)
+        for batch in data.batches(batch_size, device):
             yield forward(net, batch["image"], tasks), batch
     finally:
         for module in training:
             module.training = True
 
 
-def check_data(user: str, data: TensorData, tasks: Mapping[str, Task], device: torch.device | str = "cpu") -> None:
+def check_data(user: str, data: TensorData, tasks: Mapping[str, Task], device: torch.device | None = None) -> None:
     """Raise a ValueError if ``data`` are not samples with an "image" and what the tasks are trained for.
 
     They are looked at on ``device``: a processor takes seconds for hundreds of photographs.
@@ -87,7 +85,7 @@ def check_data(user: str, data: TensorData, tasks: Mapping[str, Task], device: t
         )
     if "image" not in data.tensors or len(data) == 0:
         raise ValueError(f'{user} needs samples with an "image"; got {len(data)} samples with {list(data.tensors)}')
-    for some in data.to(device).batches(100):  # decoded all at once, they may not fit into memory
+    for some in data.batches(100, device):  # all at once they may not fit into memory
         for name, task in tasks.items():
             task.check(name, some)
 

@@ -5,7 +5,6 @@ The format is ``recorded/schema.json``. A file is checked against it when it is 
 
 import base64
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ from xstitch_lib.history import History
 
 FOLDER = Path(__file__).parent / "recorded"
 FORMAT = "xstitch_lib record 1"
-FEWEST = 4  # runs of each arm, from which on it is compared with others though some are still to come
+FEWEST = 4  # seeds with all arms, from which on these are compared though some runs are still to come
 
 
 class Record:
@@ -52,9 +51,8 @@ class Record:
 
     @property
     def comparable(self) -> bool:
-        """Whether no run is still to come, or every arm has four or more."""
-        runs = Counter([cell["arm"] for cell in self.content["cells"]])
-        return not self.missing or min([runs[arm] for arm in self.content["arms"]]) >= FEWEST
+        """Whether no run is still to come, or four seeds or more have all arms."""
+        return not self.missing or len(self.whole_seeds().seeds) >= FEWEST
 
     def whole_seeds(self) -> "Record":
         """The same without the seeds that lack an arm."""

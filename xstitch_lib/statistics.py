@@ -21,12 +21,19 @@ class Difference(NamedTuple):
     seeds: int
 
     def __str__(self) -> str:
-        return f"{self.mean:+.2f} (95 % interval {self.low:+.2f} to {self.high:+.2f}, {self.seeds} seeds)"
+        if self.seeds < 2:
+            return self.short()
+        return f"{self.mean:+.2f} (95 % interval {self._interval}, {self.seeds} seeds)"
 
     def short(self, unit: str = "") -> str:
         """With a unit and without the number of seeds: "+0.38° (+0.15 to +0.61)"."""
-        interval = f"{self.low:+.2f} to {self.high:+.2f}" if self.seeds > 1 else "one seed"
-        return f"{self.mean:+.2f}{unit} ({interval})"
+        if self.seeds < 2:
+            return f"{self.mean:+.2f}{unit} (one seed)" if self.seeds else "no seed in common"
+        return f"{self.mean:+.2f}{unit} ({self._interval})"
+
+    @property
+    def _interval(self) -> str:
+        return f"{self.low:+.2f} to {self.high:+.2f}"
 
     @property
     def verdict(self) -> str:
@@ -60,11 +67,10 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
 
 
 def summary(differences: Sequence[float]) -> Difference:
-    """The mean of one difference a seed, with its 95 % t interval; of a single seed, which tells none, NaN."""
-    mean, count = float(np.mean(differences)), len(differences)
-    if count < 2:
-        return Difference(mean, math.nan, math.nan, count)
-    margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences))
+    """The mean of one difference a seed, with its 95 % t interval; it is NaN where there are too few seeds for one."""
+    count = len(differences)
+    mean = float(np.mean(differences)) if count else math.nan
+    margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences)) if count > 1 else math.nan
     return Difference(mean, mean - margin, mean + margin, count)
 
 

@@ -74,7 +74,7 @@ def test_a_run_that_another_process_trains_is_waited_for(fresh_bench):
     fresh_bench.one_task()
     (file,) = fresh_bench.folder.glob("*towers*")
     with ThreadPoolExecutor() as pool:
-        with FileLock(fresh_bench.folder / "locks" / file.name):
+        with FileLock(fresh_bench.folder / "locks" / f"{file.name}.lock"):
             waiting = pool.submit(fresh_bench.one_task)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=2)

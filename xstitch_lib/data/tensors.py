@@ -59,10 +59,11 @@ class TensorData(Dataset):
         """
         return batch
 
-    def batches(self, size: int = 32) -> Iterator[dict[str, Tensor]]:
-        """All samples in their order, decoded, at most ``size`` at a time."""
+    def batches(self, size: int = 32, device: torch.device | str | None = None) -> Iterator[dict[str, Tensor]]:
+        """All samples in their order, decoded, at most ``size`` at a time, on ``device`` or where they lie."""
         for start in range(0, len(self), size):
-            yield self[start : start + size]
+            some = {name: tensor[start : start + size].to(device) for name, tensor in self.tensors.items()}
+            yield self.decode(some)
 
     def with_tensors(self, tensors: Mapping[str, Tensor]) -> Self:
         """A data set of the same kind, which decodes in the same way, with other stored ``tensors``."""

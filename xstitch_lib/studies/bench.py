@@ -1,8 +1,11 @@
 """Where the arms of one seed are trained: they share its towers, its order of the data and its budget."""
 
 import hashlib
+import os
+import time
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -53,12 +56,14 @@ class Bench:
     Attributes:
         world, scale, seed: what is trained on, how much, and the seed that pairs the arms.
         precision: the scale's where the machine has bf16, else "no".
+        waited: seconds, for runs that other processes trained.
     """
 
     def __init__(self, scale: Scale, seed: int, folder: Path):
         self.scale, self.seed, self.folder = scale, seed, folder
         self.world = load(scale)
         self.precision = scale.precision if has_bf16() else "no"
+        self.waited = 0.0
 
     def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
         """A tower for each task, of the random initialisation called ``weights``; see `World.one_start`."""
@@ -94,13 +99,15 @@ class Bench:
     ) -> History:
         """Train ``net`` for one phase of the scale's budget; the run called ``name`` goes on where it was left.
 
-        Where another process trains this run at the moment, it is waited for.
+        Where another process trains this run at the moment, it is waited for; processes of torchrun train it together.
         """
         if not self.scale.steps[phase]:
             return History(list(tasks))
         file, locks = self._file(name, phase), self.folder / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        with FileLock(locks / file):
+        begun = time.perf_counter()
+        with nullcontext() if "RANK" in os.environ else FileLock(locks / f"{file}.lock"):
+            self.waited += time.perf_counter() - begun
             return self._fit(net, tasks, phase, self.folder / file, order, unit_lr_scale)
 
     def _fit(
@@ -140,7 +147,7 @@ class Bench:
 
 def _every_few_minutes(steps: int) -> int:
     """Steps from one checkpoint to the next: an accelerator takes a hundred in the time that writing one takes."""
-    return 5000 if torch.accelerator.is_available() else min(500, max(1, steps // 10))
+    return 500 if torch.accelerator.is_available() else min(500, max(1, steps // 10))
 
 
 @cache

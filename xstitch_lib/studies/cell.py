@@ -55,7 +55,7 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
         "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
         "sharing": _sharing(world.validation[:]["image"], trained.net) if _shares(arm) else {},
         "data": world.fingerprints(),
-        "provenance": origin | {"precision": bench.precision} | _seconds(started - before),
+        "provenance": origin | {"precision": bench.precision} | _seconds(started + bench.waited - before),
     }
 
 

@@ -65,7 +65,7 @@ def finish(
                         keep()
                     for future in finished:
                         future.result()
-        except BaseException:  # an error, or Ctrl-C: seeds that have not begun are not begun
+        except BaseException:  # an error, or Ctrl-C: runs that have not begun are not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

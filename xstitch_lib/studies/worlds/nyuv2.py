@@ -85,7 +85,8 @@ class NYUWorld(World):
 
 def nyuv2(scale: NYUScale) -> NYUWorld:
     """The official test frames, and the official training frames without those held out for validation."""
-    train = _first(_frames("train", find(None)), scale.train)
+    root = find(None)
+    train = _first(_frames("train", root), scale.train)
     tasks = {
         "seg": SemanticSegmentation("seg", len(NYUv2.classes), NYUv2.classes, scale.loss_stride),
         "normals": SurfaceNormals.from_data(train, loss_stride=scale.loss_stride),
@@ -102,8 +103,8 @@ def nyuv2(scale: NYUScale) -> NYUWorld:
 
     return NYUWorld(
         train=train,
-        validation=_first(_frames("validation", find(None)), scale.validation),
-        table=_first(_frames(scale.table, find(None)), scale.test),
+        validation=_first(_frames("validation", root), scale.validation),
+        table=_first(_frames(scale.table, root), scale.test),
         tasks=tasks,
         tower=tower,
         augment=compose(mirror, *[scale_crop] * scale.crop, colour),
@@ -134,7 +135,7 @@ class _Twice(nn.Module):
 
 @cache
 def _frames(split: str, root: Path) -> NYUv2:
-    """Read once, for all worlds: half a gigabyte."""
+    """Read once, for all worlds."""
     return _bordered(NYUv2(root, split))
 
 
