@@ -4,8 +4,8 @@ import hashlib
 import os
 import time
 import zlib
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -101,39 +101,42 @@ class Bench:
 
         Where another process trains this run at the moment, it is waited for; processes of torchrun train it together.
         """
-        if not self.scale.steps[phase]:
+        scale, world, file = self.scale, self.world, self._file(name, phase)
+        if not scale.steps[phase]:
             return History(list(tasks))
-        file, locks = self._file(name, phase), self.folder / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        begun = time.perf_counter()
-        with nullcontext() if "RANK" in os.environ else FileLock(locks / f"{file}.lock"):
-            self.waited += time.perf_counter() - begun
-            return self._fit(net, tasks, phase, self.folder / file, order, unit_lr_scale)
+        with self._turn(file):
+            return fit(
+                net,
+                tasks,
+                world.train,
+                steps=scale.steps[phase],
+                lr=scale.lr[phase],
+                unit_lr_scale=unit_lr_scale,
+                seed=seed_of(f"{self.seed} order {order} {phase}"),
+                resume=self.folder / file,
+                batch_size=scale.batch_size,
+                optimizer=scale.optimizer,
+                weight_decay=scale.weight_decay,
+                schedule=SCHEDULES[scale.schedule] if phase else constant,
+                augment=world.augment,
+                validation=world.watched(tasks) if phase else None,
+                precision=self.precision,
+                channels_last=scale.channels_last,
+                snapshots=scale.snapshots if phase else 0,
+                checkpoint_every=_every_few_minutes(scale.steps[phase]),
+            )
 
-    def _fit(
-        self, net: nn.Module, tasks: Mapping[str, Task], phase: int, path: Path, order: str, unit_lr_scale: float
-    ) -> History:
-        scale, world = self.scale, self.world
-        return fit(
-            net,
-            tasks,
-            world.train,
-            steps=scale.steps[phase],
-            lr=scale.lr[phase],
-            unit_lr_scale=unit_lr_scale,
-            seed=seed_of(f"{self.seed} order {order} {phase}"),
-            resume=path,
-            batch_size=scale.batch_size,
-            optimizer=scale.optimizer,
-            weight_decay=scale.weight_decay,
-            schedule=SCHEDULES[scale.schedule] if phase else constant,
-            augment=world.augment,
-            validation=world.watched(tasks) if phase else None,
-            precision=self.precision,
-            channels_last=scale.channels_last,
-            snapshots=scale.snapshots if phase else 0,
-            checkpoint_every=_every_few_minutes(scale.steps[phase]),
-        )
+    @contextmanager
+    def _turn(self, file: str) -> Iterator[None]:
+        """Wait until no other process trains the run of this file."""
+        if "RANK" in os.environ:
+            yield
+            return
+        begun, locks = time.perf_counter(), self.folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"{file}.lock"):
+            self.waited += time.perf_counter() - begun
+            yield
 
     def _file(self, name: str, phase: int) -> str:
         """One file a run; the digest is of all that the runs before it and itself depend on."""

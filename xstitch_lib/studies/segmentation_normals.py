@@ -126,24 +126,14 @@ nyuv2_choices = Study(
         ),
     },
 )
-RATES = {f"{lr:g}": f"one-task, rate {lr:g}" for lr in (0.001, 0.003, 0.01, 0.03)}
-# the same of `nyuv2_choices`
+# the same of `nyuv2_choices` at medium
 NYU_CHOICES = {
-    "brief": {
-        "rate, one-task": ("one-task, rate 0.01", {lr: arm for lr, arm in RATES.items() if lr != "0.001"}),
-        "frames, one-task": (
-            "one-task, no crop",
-            {"zoomed": "one-task, rate 0.01", "whole": "one-task, no crop"},
-        ),
-    },
-    "medium": {
-        "rate, one-task": ("one-task, rate 0.01", RATES),
-        "frames, one-task": (
-            "one-task, no crop",
-            {"zoomed": "one-task, rate 0.01", "whole": "one-task, no crop"},
-        ),
-        "units' rate, cross-stitch": ("units ×100", {f"×{scale}": f"units ×{scale}" for scale in (1, 10, 100, 1000)}),
-    },
+    "rate, one-task": (
+        "one-task, rate 0.01",
+        {f"{lr:g}": f"one-task, rate {lr:g}" for lr in (0.001, 0.003, 0.01, 0.03)},
+    ),
+    "frames, one-task": ("one-task, no crop", {"zoomed": "one-task, rate 0.01", "whole": "one-task, no crop"}),
+    "units' rate, cross-stitch": ("units ×100", {f"×{scale}": f"units ×{scale}" for scale in (1, 10, 100, 1000)}),
 }
 fig2 = Study("fig2", "Which layers should two tasks share?", [ONE_TASK, *SPLIT_ARMS], SCALES)
 
