@@ -14,6 +14,7 @@ ARMS = [
     Arm("another initialisation", "cross-stitch", partner="another"),
     Arm("another, aligned", "cross-stitch", partner="aligned"),
     Arm("identity", "cross-stitch", alpha_same=1.0, learned=False),
+    Arm("own map", "own map"),
     Arm("fewer pictures", "one-task", changes={"train": 16}),
 ]
 STUDY = Study("tiny", "Does it run?", ARMS, {"small": SCALE}, primary=[("cross-stitch", "one-task")])

@@ -95,6 +95,15 @@ def test_units_of_a_learned_arm_move(bench):
     assert all((unit.alpha.diagonal(dim1=1, dim2=2) != 0.9).any() for unit in units.values())
 
 
+def test_own_maps_are_two_and_take_nothing_from_the_other_task(bench):
+    nets = train(bench, "own map").net.nets
+    assert not torch.equal(nets["seg"][1].weight, nets["normals"][1].weight)
+    nets.zero_grad()
+    nets["seg"](bench.world.table[:1]["image"]).sum().backward()
+    assert all(p.grad is not None for p in nets["seg"].parameters())
+    assert all(p.grad is None for p in nets["normals"].parameters())
+
+
 def test_self_stitched_towers_differ_before_they_are_joined(bench):
     first, twin = bench.one_task()[0], bench.one_task(order="b")[0]
     assert not torch.equal(weights(first["seg"]), weights(twin["seg"]))

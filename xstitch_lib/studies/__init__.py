@@ -16,6 +16,7 @@ from xstitch_lib.studies.segmentation_normals import (
     few_labels_tuned,
     fewer_pictures,
     fig2,
+    latent_map,
     more_pictures,
     nyuv2_choices,
     stride4,
@@ -28,7 +29,7 @@ from xstitch_lib.studies.study import Study
 from xstitch_lib.studies.worlds import FashionScale, NYUScale, RoomsScale
 
 _ALL = [
-    *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, alphas),
+    *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
 ]

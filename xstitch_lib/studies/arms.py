@@ -5,6 +5,7 @@ one-task networks take their first phase from the towers that `Bench.one_task` t
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -88,6 +89,15 @@ def mtl_shared_network(bench: Bench, arm: Arm) -> Trained:
     return Trained(net, {"": _both_phases(bench, arm, net)})
 
 
+def own_map_network(bench: Bench, arm: Arm) -> Trained:
+    """The control of MTL-shared: the same linear map before the heads, but one for each task."""
+    net = mtl_shared(bench.fresh().__getitem__, bench.world.tasks)
+    apart = Apart(
+        {task: nn.Sequential(tower, deepcopy(net.latent), net.heads[task]) for task, tower in net.towers.items()}
+    )
+    return Trained(apart, {"": _both_phases(bench, arm, apart)})
+
+
 def cross_stitch(bench: Bench, arm: Arm) -> Trained:
     """Both tasks' towers, stitched."""
     if arm.start == "random":
@@ -124,6 +134,7 @@ METHODS: dict[str, Callable[[Bench, Arm], Trained]] = {
     "ensemble": two_nets_a_task,
     "split": split_network,
     "mtl-shared": mtl_shared_network,
+    "own map": own_map_network,
     "cross-stitch": cross_stitch,
     "self-stitch": self_stitch,
 }

@@ -35,7 +35,7 @@ NYU = {
         crop=False,
     ),
 }
-# what is chosen by figure 2 and tables 1 to 3 is chosen on validation frames; table 5 alone looks at the test frames
+# figure 2 and tables 1 to 3 choose, on validation frames; table 5 and its control look at the test frames
 SCALES = ROOMS | {name: replace(scale, table="validation") for name, scale in NYU.items()}
 # whole frames by `nyuv2_choices`, the units' factor by table 2; contiguous maps for a processor with AVX2 alone
 BRIEF = NYUScale(
@@ -192,6 +192,14 @@ table5 = Study(
         "brief": BRIEF,
     },
     primary=[("cross-stitch", other) for other in ("one-task", "self-stitch", BEST_SPLIT)],
+)
+
+latent_map = Study(
+    "latent_map",
+    "Does MTL-shared gain from the other task, or from one more linear map?",
+    [ONE_TASK, Arm("mtl-shared", "mtl-shared"), Arm("own map", "own map")],
+    {"small": ROOMS["small"], "medium": NYU["medium"]},
+    primary=[("mtl-shared", "own map"), ("own map", "one-task")],
 )
 
 alphas = Study(
