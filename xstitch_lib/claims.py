@@ -71,6 +71,8 @@ CLAIMS = {
         Claim("ours", "better than stitching two networks of the same task", ("table5",), better(CROSS, SELF)),
         Claim("ours", "better than an ensemble of as many weights", ("table5",),
               better(CROSS, "ensemble, equal weights")),
+        Claim("ours", "MTL-shared is better than the same with a map for each task", ("latent_map",),
+              better("mtl-shared", "own map")),
     ],
     "ablations": [
         Claim("5", "units after pooling are better than after every convolution", ("table1",),
@@ -86,7 +88,10 @@ CLAIMS = {
         Claim("5.2", "a hundred times as fast converges faster still", ("table2",), converges_faster("100", "10")),
         Claim("5.2", "units that learn ten times as fast end better", ("table2",), better("10", "1")),
         Claim("5.2", "units that learn a hundred times as fast end better still", ("table2",), better("100", "10")),
-        Claim("5.3", "towers that know their task are the better start", ("table3",), better("one-task", "random")),
+        Claim("5.3", "towers that know their task are a better start than ImageNet's", ("table3",),
+              better("one-task", "ImageNet")),
+        Claim("ours", "towers that know their task are a better start than random ones", ("table3",),
+              better("one-task", "random")),
     ],
     "data-starved": [
         Claim("6.3", "the ten rarest classes gain", ("table5",), rarest_gain(CROSS, ONE)),

@@ -5,8 +5,7 @@ import textwrap
 
 from IPython.display import Markdown, display
 
-from xstitch_lib.record import Record, load
-from xstitch_lib.studies import STUDIES
+from xstitch_lib.record import Record
 
 
 def show_source(*objects: object) -> None:
@@ -34,10 +33,10 @@ VERDICTS = """
 *A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side, and the
 test pictures are the same for all. Supported: the whole interval is on the claim's side of zero, or of the number
 that the claim names. Not supported: it is on the other. Undecided: it lies on both. For the primary comparisons,
-named before the run (of table 5, over one network a task, over the split, and over two networks of the same task; on
-Fashion-MNIST those that its chapter names), p corrected for their number (Holm) must be below 0.05 too. All others
-are exploratory and uncorrected: one in twenty would miss zero by luck. A source is a section of the paper or the
-re-implementation's README; "ours" are questions that neither asks.*
+named before the run (of table 5, over one network a task, over the split, and over two networks of the same task; of
+MTL-shared, over its control; on Fashion-MNIST those that its chapter names), p corrected for their number (Holm) must
+be below 0.05 too. All others are exploratory and uncorrected: one in twenty would miss zero by luck. A source is a
+section of the paper or the re-implementation's README; "ours" are questions that neither asks.*
 """
 
 
@@ -45,25 +44,6 @@ def show_verdicts(verdicts) -> None:
     """Show what `xstitch_lib.claims.verdicts` found, and how to read it."""
     show_table(verdicts)
     display(Markdown(VERDICTS))
-
-
-def recorded_so_far(study: str, scale: str) -> Record | None:
-    """A recorded study if it is `comparable`, else its whole seeds; None if there are none, and the page says why."""
-    command = f"`xstitch run {study} --scale {scale}`"
-    try:
-        found = load(study, scale)
-    except FileNotFoundError:
-        runs = len(STUDIES[study].names(scale)) * len(STUDIES[study].scale(scale).seeds)
-        display(Markdown(f"*Not recorded yet: {command} makes its {runs} runs.*"))
-        return None
-    if found.comparable:
-        return found
-    if not (whole := found.whole_seeds()).seeds:
-        done = len(found.content["cells"])
-        runs = done + len(found.missing)
-        display(Markdown(f"*Recorded so far: {done} of {runs} runs, no seed with all arms yet. {command} goes on.*"))
-        return None
-    return whole
 
 
 def show_provenance(record: Record) -> None:

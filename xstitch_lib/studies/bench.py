@@ -26,7 +26,7 @@ from xstitch_lib.training import fit
 PARTS = ("data", "networks", "tasks", "studies")
 # what reads results, or only starts runs
 AFTER_TRAINING = {
-    *("alphas", "claims", "cli", "measures", "notebook", "paper", "provenance", "record", "statistics"),
+    *("alphas", "claims", "cli", "measures", "notebook", "paper", "provenance", "record", "statistics", "tables"),
     *[
         f"studies/{name}"
         for name in ("__init__", "cell", "fashion_mnist", "queue", "segmentation_normals", "study", "verify")

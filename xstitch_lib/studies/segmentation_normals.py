@@ -198,7 +198,7 @@ latent_map = Study(
     "latent_map",
     "Does MTL-shared gain from the other task, or from one more linear map?",
     [ONE_TASK, Arm("mtl-shared", "mtl-shared"), Arm("own map", "own map")],
-    {"small": ROOMS["small"], "medium": NYU["medium"]},
+    NYU,
     primary=[("mtl-shared", "own map"), ("own map", "one-task")],
 )
 
