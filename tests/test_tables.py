@@ -43,7 +43,19 @@ def test_gains_are_signed_so_that_more_is_better_and_say_whose_seeds_are_missing
     assert shown["the paper"]["own", "seg mIU"] == "" and shown.ours["1000", "seg mIU"] == ""
 
 
-def test_an_arm_whose_runs_all_diverged_is_said_to():
+def test_an_arm_whose_runs_all_diverged_is_said_to_and_has_no_level():
     lost = pd.DataFrame([("10", seed, "", "diverged", 1.0) for seed in (0, 1, 2)], columns=list(OURS))
-    shown = gains_beside({"ours": pd.concat([OURS[OURS.arm == "1"], lost])}, "1", METRICS)
-    assert shown.ours.tolist() == ["diverged", "diverged"]
+    ours = pd.concat([OURS[OURS.arm == "1"], lost])
+    assert gains_beside({"ours": ours}, "1", METRICS).ours.tolist() == ["diverged", "diverged"]
+    shown = levels_beside_paper(ours, paper.table("table2"), [("seg", "mIU"), ("seg", "ours alone")])
+    assert shown.loc["10, ours"].tolist() == ["", ""] and shown.loc["10, the paper"].tolist() == ["18.70", ""]
+
+
+def test_a_table_without_the_arm_that_is_compared_with_says_nothing():
+    shown = gains_beside({"ours": OURS, "the paper": paper.table("table3")}, "ImageNet", METRICS)
+    assert shown.ours.eq("").all() and shown["the paper"].iloc[-2:].tolist() == ["+1.6", "+0.5°"]
+
+
+def test_no_difference_has_no_minus():
+    start = gains_beside({"the paper": paper.table("table1")}, "(0.9, 0.1)", METRICS).set_index(["over (0.9, 0.1)", ""])
+    assert start["the paper"]["(0.7, 0.3)", "normals mean"] == "+0.0°"

@@ -1,25 +1,31 @@
-"""Tables of a page: several results side by side, as text."""
+"""Tables of a page: ours beside the paper's, as text."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from xstitch_lib.statistics import LOWER_IS_BETTER, gain, means
+from xstitch_lib.measures import unit_of
+from xstitch_lib.statistics import gain, means
 
 
 def levels_beside_paper(ours: pd.DataFrame, paper: pd.DataFrame, metrics: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """Each arm's `means`, and below it the paper's row where the paper has that arm.
+    """The `means` of each arm of ours, and below it the paper's row where the paper has that arm.
 
     Args:
-        ours, paper: tidy, as for `means` and as `xstitch_lib.paper.table` gives it.
+        ours: tidy, as for `means`.
+        paper: as `xstitch_lib.paper.table` gives it.
         metrics: (task, metric) of the columns.
+
+    Returns:
+        A row "one-task, ours", a row "one-task, the paper", and so on; "" where there is no number, because all runs
+        of an arm diverged or the paper lacks the metric.
     """
     theirs, rows = means(paper.assign(seed=0), metrics), {}
-    for arm, row in means(ours, metrics).fillna("diverged").iterrows():
+    for arm, row in means(ours, metrics).iterrows():
         rows[f"{arm}, ours"] = row
         if arm in theirs.index:
             rows[f"{arm}, the paper"] = theirs.loc[arm]
-    return pd.DataFrame(rows).T
+    return pd.DataFrame(rows).T.fillna("")
 
 
 def gains_beside(tables: Mapping[str, pd.DataFrame], over: str, metrics: Mapping[str, str]) -> pd.DataFrame:
@@ -30,7 +36,9 @@ def gains_beside(tables: Mapping[str, pd.DataFrame], over: str, metrics: Mapping
         over: the arm that the others are compared with.
         metrics: task → metric.
 
-    A cell says how many seeds it is from where an arm lacks some.
+    Returns:
+        Cells as "-0.24° (-0.33 to -0.14)", with "5 of 8 seeds" where an arm lacks some; "diverged" where all runs of
+        one of the two arms did, "" where a table lacks one of them.
     """
     arms = dict.fromkeys([arm for table in tables.values() for arm in table.arm if arm != over])
     return pd.DataFrame(
@@ -43,13 +51,27 @@ def gains_beside(tables: Mapping[str, pd.DataFrame], over: str, metrics: Mapping
     )
 
 
+def paper_gain(paper: pd.DataFrame, first: str, second: str, task: str, metric: str) -> float:
+    """How much better one arm is than another in a table of the paper, one run each; positive is better.
+
+    Args:
+        paper: as `xstitch_lib.paper.table` gives it.
+
+    >>> from xstitch_lib.paper import table
+    >>> paper_gain(table("table5"), "cross-stitch", "one-task", "normals", "mean")
+    0.7
+    """
+    found = gain(paper.assign(seed=0), first, second, task, metric)
+    return round(found.mean, 1) + 0.0  # its numbers have one decimal; -0.0 is 0.0
+
+
 def _cell(table: pd.DataFrame, arm: str, over: str, task: str, metric: str) -> str:
-    if arm not in table.arm.unique():
+    if not {arm, over} <= {*table.arm}:
         return ""
-    unit, one_run = "°" if metric in LOWER_IS_BETTER else "", "seed" not in table
-    found = gain(table.assign(seed=0) if one_run else table, arm, over, task, metric)
-    if one_run:
-        return f"{found.mean:+.1f}{unit}"  # the paper's numbers have one decimal
+    unit = unit_of(metric).replace("points", "")
+    if "seed" not in table:
+        return f"{paper_gain(table, arm, over, task, metric):+.1f}{unit}"
+    found = gain(table, arm, over, task, metric)
     if not found.seeds:
         return "diverged"
     seeds = table.seed.nunique()

@@ -95,6 +95,15 @@ def test_units_of_a_learned_arm_move(bench):
     assert all((unit.alpha.diagonal(dim1=1, dim2=2) != 0.9).any() for unit in units.values())
 
 
+def test_own_maps_start_from_the_answers_that_mtl_shared_and_one_task_start_from(tmp_path):
+    bench = Bench(replace(SCALE, steps=(0, 0)), 0, tmp_path)
+    images = bench.world.table[:4]["image"]
+    with torch.no_grad():
+        own, shared, one = [train(bench, name).net.eval()(images) for name in ("own map", "mtl-shared", "one-task")]
+    for task in own:
+        assert torch.equal(own[task], shared[task]) and torch.allclose(own[task], one[task], atol=1e-5)
+
+
 def test_own_maps_are_two_and_take_nothing_from_the_other_task(bench):
     nets = train(bench, "own map").net.nets
     assert not torch.equal(nets["seg"][1].weight, nets["normals"][1].weight)

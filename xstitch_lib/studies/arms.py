@@ -90,7 +90,10 @@ def mtl_shared_network(bench: Bench, arm: Arm) -> Trained:
 
 
 def own_map_network(bench: Bench, arm: Arm) -> Trained:
-    """The control of MTL-shared: the same linear map before the heads, but one for each task."""
+    """The control of MTL-shared: its map before the heads, from the identity too, but one for each task.
+
+    Nothing is shared; it has one map of weights more. Weight decay pulls these maps to zero, as it does MTL-shared's.
+    """
     net = mtl_shared(bench.fresh().__getitem__, bench.world.tasks)
     apart = Apart(
         {task: nn.Sequential(tower, deepcopy(net.latent), net.heads[task]) for task, tower in net.towers.items()}
