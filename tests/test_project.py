@@ -43,9 +43,9 @@ def test_training_path_imports_without_the_books_packages(module):
     missing = [
         "IPython",
         "PIL",
+        "fastjsonschema",
         "h5py",
         "ipywidgets",
-        "jsonschema",
         "matplotlib",
         "pooch",
         "scipy",

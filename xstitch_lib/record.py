@@ -5,8 +5,8 @@ The format is ``recorded/schema.json``. A file is checked against it when it is 
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -184,18 +184,24 @@ def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
 
 def check(content: Any, path: Path) -> None:
     """Raise a ValueError unless ``content`` is a record as ``recorded/schema.json`` describes it."""
-    from jsonschema import Draft202012Validator  # not on the training path
+    from fastjsonschema import JsonSchemaValueException  # not on the training path
 
-    schema = json.loads((FOLDER / "schema.json").read_text())
-    errors = list(Draft202012Validator(schema).iter_errors(content))
-    if errors:
-        place = "/".join([str(part) for part in errors[0].absolute_path]) or "the file"
+    try:
+        _validator()(content)
+    except JsonSchemaValueException as error:
         raise ValueError(
-            f"{path} is not a record of this version: at {place}, {errors[0].message[:200]}; restore it or record again"
-        )
+            f"{path} is not a record of this version: {error.message[:200]}; restore it or record again"
+        ) from error
     runs = [(cell["arm"], cell["seed"]) for cell in content["cells"]]
     if len(set(runs)) < len(runs) or not {arm for arm, _ in runs} <= set(content["arms"]):
         raise ValueError(f"{path} may hold each of its arms {list(content['arms'])} once a seed; got {runs}")
+
+
+@cache
+def _validator() -> Callable[[Any], Any]:
+    from fastjsonschema import compile  # not on the training path
+
+    return compile(json.loads((FOLDER / "schema.json").read_text()))
 
 
 def tidy(study: str, cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
