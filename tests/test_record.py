@@ -9,10 +9,12 @@ import pytest
 from tiny_study import ARMS, SCALE, STUDY
 
 from xstitch_lib import record
+from xstitch_lib.history import History
 from xstitch_lib.studies import Arm
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.verify import recorded_settings, verify
 from xstitch_lib.studies.worlds import load
+from xstitch_lib.unit import CrossStitchUnit
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,17 @@ def test_a_record_holds_the_curves_the_classes_and_the_alphas(content, saved):
     assert steps[0] == 0 and steps[-1] == 4
     assert alphas["pool1"].shape == (len(steps), 4, 2, 2)
     assert np.allclose(alphas["pool1"][0], [[0.9, 0.1], [0.1, 0.9]], atol=1e-3)
+
+
+def test_of_a_wide_networks_alphas_the_first_and_the_last_step_are_kept():
+    narrow, wide = History(["a", "b"]), History(["a", "b"])
+    for step in (0, 5, 10):
+        narrow.add_alphas(step, {"fc": CrossStitchUnit(2, 8, alpha_same=0.5 + step / 100)})
+        wide.add_alphas(step, {"fc": CrossStitchUnit(2, record.MANY, alpha_same=0.5 + step / 100)})
+    assert record.pack(narrow)["steps"] == [0, 5, 10]
+    packed = record.pack(wide)
+    assert packed["steps"] == [0, 10]
+    assert np.allclose(record.unpack(packed)["fc"][:, 0, 0, 0], [0.5, 0.6], atol=1e-3)
 
 
 def test_provenance_says_where_every_cell_comes_from(saved):

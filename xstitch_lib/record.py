@@ -18,6 +18,7 @@ from xstitch_lib.history import History
 
 FOLDER = Path(__file__).parent / "recorded"
 FORMAT = "xstitch_lib record 1"
+MANY = 2**15  # alphas of a run at all steps
 FEWEST = 4  # seeds with all arms, from which on these are compared though some runs are still to come
 
 
@@ -218,12 +219,18 @@ def tidy(study: str, cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def pack(history: History) -> dict[str, Any]:
-    """The alphas of a run as text: the steps, and for each layer its shape and float16 values in base64."""
+    """The alphas of a run as text: the steps, and for each layer its shape and float16 values in base64.
+
+    Of more than `MANY` numbers only the first and the last step's are kept: a wide network's would fill its record.
+    """
+    steps, alphas = history.alpha_steps, history.alphas
+    if sum([values.size for values in alphas.values()]) > MANY:
+        steps, alphas = [steps[0], steps[-1]], {layer: values[[0, -1]] for layer, values in alphas.items()}
     layers = {
         layer: {"shape": list(values.shape), "float16": base64.b64encode(values.astype("<f2").tobytes()).decode()}
-        for layer, values in history.alphas.items()
+        for layer, values in alphas.items()
     }
-    return {"steps": history.alpha_steps, "layers": layers}
+    return {"steps": steps, "layers": layers}
 
 
 def unpack(packed: Mapping[str, Any]) -> dict[str, np.ndarray]:
