@@ -5,9 +5,10 @@ BIN := .venv/bin
 CHECKED := .checked
 UV = $(shell command -v uv || echo $(BIN)/uv)
 # a process a core; two threads in each would wait for each other
-QUICK = OMP_NUM_THREADS=1 $(BIN)/pytest -rs --numprocesses=auto --ignore=tests/test_book.py
+EACH_CORE = --numprocesses=logical
+QUICK = OMP_NUM_THREADS=1 $(BIN)/pytest -rs $(EACH_CORE) --ignore=tests/test_book.py
 .DEFAULT_GOAL := help
-.PHONY: help book test bench verify colab quick lint constraints clean
+.PHONY: help book test budget bench verify colab quick lint constraints clean
 .PRECIOUS: .venv/.%
 
 help: ## list the targets
@@ -15,8 +16,8 @@ help: ## list the targets
 
 # glibc gives large tensors back to the system after every step and faults them in again; keeping them makes
 # a training step on a CPU a fifth faster
-book test verify: export MALLOC_MMAP_THRESHOLD_ = 1073741824
-book test verify: export MALLOC_TRIM_THRESHOLD_ = 2147483647
+test verify: export MALLOC_MMAP_THRESHOLD_ = 1073741824
+test verify: export MALLOC_TRIM_THRESHOLD_ = 2147483647
 
 book: .venv/.book ## set up, run the chapters at small scale, build the site
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -27,12 +28,16 @@ test: .venv/.test ## set up, quick tests, every chapter once, the built site in 
 	$(QUICK)
 	rm -rf $(CHECKED) && mkdir -p $(CHECKED)
 	cp -r _config.yml _toc.yml book xstitch_lib $(CHECKED)
-	$(BIN)/pytest --nbmake --overwrite --nbmake-timeout=300 --verbose --durations=0 $(CHECKED)/book/*.ipynb
+	XSTITCH_RUNS=$(CURDIR)/$(CHECKED)/runs OMP_NUM_THREADS=1 $(BIN)/pytest --nbmake --overwrite $(EACH_CORE) --maxschedchunk=1 \
+		--verbose --durations=0 $$($(BIN)/python book/_ext/xstitch_execution.py $(CHECKED)/book/*.ipynb)
 	XSTITCH_EXECUTE=off $(BIN)/jupyter-book build $(CHECKED) -W -n --keep-going
-	$(BIN)/pytest -rs --numprocesses=auto tests/test_book.py
+	$(BIN)/pytest -rs $(EACH_CORE) tests/test_book.py
 
 quick: .venv/.test ## the quick tests alone
 	$(QUICK)
+
+budget: .venv/.test .venv/.book ## what a newcomer waits for, beside its budgets; leave the machine alone meanwhile
+	$(BIN)/python benchmarks/bench_book.py
 
 bench: .venv/.test ## speed, as ratios measured side by side; leave the machine alone meanwhile
 	$(BIN)/python benchmarks/bench_unit.py
@@ -54,8 +59,8 @@ constraints: .venv/.test ## renew constraints.txt: the newest versions that fit,
 	$(UV) pip compile --quiet --upgrade --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--extra test pyproject.toml --output-file constraints.txt
 
-clean: ## remove everything that was built
-	rm -rf .venv _build $(CHECKED)
+clean: ## remove everything that was built, and the live runs that chapters share
+	rm -rf .venv _build $(CHECKED) "$${XDG_CACHE_HOME:-$$HOME/.cache}/xstitch_lib/runs"
 
 .venv/.%: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + ": make PYTHON=python3.11 ...")'
@@ -63,5 +68,5 @@ clean: ## remove everything that was built
 	@test -f .venv/pyvenv.cfg || $(PYTHON) -m venv .venv || \
 		{ rm -rf .venv; echo "No virtual environment: on Debian, apt-get install python3-venv"; exit 1; }
 	@command -v uv > /dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) pip install --python $(BIN)/python --constraint constraints.txt --editable '.[$*]'
+	$(UV) pip install --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[$*]'
 	@touch $@

@@ -20,3 +20,11 @@ def browser():
         chromium = play.chromium.launch(executable_path=found, args=flags)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_live_runs(tmp_path_factory):
+    """Tests read no runs that a chapter or an earlier session left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XSTITCH_RUNS", str(tmp_path_factory.mktemp("live runs")))
+        yield

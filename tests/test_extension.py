@@ -1,12 +1,18 @@
 """book/_ext: the site's own Sphinx extension."""
 
+import asyncio
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
+import yaml
 
-EXTENSION = Path(__file__).parents[1] / "book" / "_ext"
+ROOT = Path(__file__).parents[1]
+EXTENSION = ROOT / "book" / "_ext"
 
 
 @pytest.fixture
@@ -68,3 +74,102 @@ def test_a_figure_gets_the_themes_colours_unique_ids_and_its_alt_text(extension)
     other = extension.figures.page_svg(source.replace("50pt", "60pt"), "")
     ids = [part.split('id="')[1].split('"')[0] for part in (svg, other)]
     assert ids[0] != ids[1] and svg.count(ids[0]) == 3
+
+
+def notebook(path, *cells):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in cells]), path)
+    return path
+
+
+def test_chapters_whose_runs_others_read_come_first(extension):
+    found = [path.stem for path in extension.execution.in_order(sorted((ROOT / "book").glob("*.ipynb")))]
+    assert found[: len(extension.execution.FIRST)] == list(extension.execution.FIRST)
+    assert found[-1] == "index" and len(found) == len(set(found))
+
+
+class TestRunning:
+    def run(self, extension, *paths):
+        chapters = [extension.execution.Chapter(path, nbformat.read(path, 4)) for path in paths]
+        kept = []
+        asyncio.run(extension.execution.run_all(chapters, lambda chapter, seconds: kept.append(chapter), 2, os.environ))
+        return chapters, [str(chapter) for chapter in kept]
+
+    def test_two_run_at_a_time(self, extension, tmp_path):
+        """Each waits until the other one has begun."""
+        wait = (
+            "import pathlib, time\npathlib.Path('{}').touch()\nwhile not pathlib.Path('{}').exists(): time.sleep(0.01)"
+        )
+        pair = [notebook(tmp_path / f"{a}.ipynb", wait.format(a, b)) for a, b in ("xy", "yx")]
+        chapters, kept = self.run(extension, *pair)
+        assert sorted(kept) == ["x", "y"] and not any([chapter.failure for chapter in chapters])
+
+    def test_after_one_that_fails_no_other_begins_and_what_is_done_is_kept(self, extension, tmp_path):
+        good = notebook(tmp_path / "good.ipynb", "print(1)")
+        bad = notebook(tmp_path / "bad.ipynb", "x = 1", "# why\nraise ValueError('first line\\nand a second')")
+        late = notebook(tmp_path / "late.ipynb", "import time; time.sleep(1)")
+        never = notebook(tmp_path / "never.ipynb", "open('never', 'w')")
+        chapters, kept = self.run(extension, bad, good, late, never)
+        assert chapters[0].failure == "ValueError: first line and a second" and not (tmp_path / "never").exists()
+        assert "good" in kept and "bad" not in kept
+        told = extension.execution.report(chapters[:1])
+        assert "bad.ipynb, cell 2" in told and "# why" in told and len(told.splitlines()) < 10
+
+    def test_a_kernel_that_dies_is_told(self, extension, tmp_path):
+        (chapter,), kept = self.run(extension, notebook(tmp_path / "dies.ipynb", "import os; os._exit(1)"))
+        assert "its kernel died" in chapter.failure and kept == []
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A book of two chapters, executed as the real one's are."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    (tmp_path / "xstitch_lib").mkdir()  # what is hashed
+    (tmp_path / "book" / "_ext").mkdir(parents=True)
+    (tmp_path / "book" / "_ext" / "xstitch_execution.py").write_text((EXTENSION / "xstitch_execution.py").read_text())
+    sphinx = {"local_extensions": {"xstitch_execution": "book/_ext"}}
+    (tmp_path / "_config.yml").write_text(yaml.dump({"execute": config["execute"], "sphinx": sphinx}))
+    (tmp_path / "_toc.yml").write_text("{format: jb-book, root: book/one, chapters: [file: book/two]}")
+    count = "open('runs', 'a').write('{0}')\nprint('{0} says', 6 * 7)"
+    for name in ("one", "two"):
+        cells = [nbformat.v4.new_markdown_cell(f"# {name}"), nbformat.v4.new_code_cell(count.format(name[0]))]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "book" / f"{name}.ipynb")
+    return tmp_path
+
+
+def build(book, **more):
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
+    return subprocess.run(command, cwd=book, env={**os.environ, **more}, capture_output=True, text=True)
+
+
+def test_a_build_that_failed_was_cut_off_or_met_a_full_disk_is_followed_by_one_that_works(book):
+    """One after the other, as they would befall one user."""
+    runs, two = book / "book" / "runs", book / "book" / "two.ipynb"
+    sound = two.read_text()
+    two.write_text(sound.replace("6 * 7", "six * 7"))
+    done = build(book)
+    last = done.stderr.splitlines()[-10:]
+    assert done.returncode != 0 and any(["two.ipynb, cell 2" in line for line in last])
+    assert any(["NameError: name 'six' is not defined" in line for line in last]), last
+    assert any(["done are kept" in line for line in last]) and "Traceback" not in "\n".join(last)
+
+    two.write_text(sound)
+    done = build(book)
+    assert done.returncode == 0, done.stderr
+    assert runs.read_text().count("o") == 1, "the chapter that was done is not run again"
+    assert "t says 42" in (book / "_build" / "html" / "book" / "two.html").read_text()
+
+    (kept,) = (book / "_build" / ".jupyter_cache").iterdir()
+    page = book / "_build" / "html" / "book" / "one.html"
+    half = next(kept.glob("executed/*/base.ipynb"))
+    half.write_text(half.read_text()[:200])  # what a full disk leaves
+    page.write_text(page.read_text()[:200])
+    (book / "_build" / ".unfinished").touch()  # what a killed build leaves
+    two.write_text(sound.replace("6 * 7", "6 * 8"))
+    done = build(book)
+    assert done.returncode == 0, done.stderr
+    assert "t says 48" in (book / "_build" / "html" / "book" / "two.html").read_text()
+    assert "o says 42" in page.read_text()
+
+    before = runs.read_text()
+    assert build(book).returncode == 0 and runs.read_text() == before

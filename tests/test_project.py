@@ -38,8 +38,8 @@ def test_constraints_pin_every_direct_dependency():
     assert names <= pinned
 
 
-@pytest.mark.parametrize("module", ["xstitch_lib", "xstitch_lib.unit", "xstitch_lib.data", "xstitch_lib.studies"])
-def test_training_path_imports_without_the_books_packages(module):
+def test_training_path_imports_without_the_books_packages():
+    """All of it: ``import xstitch_lib`` imports data, networks, training and studies."""
     missing = [
         "IPython",
         "PIL",
@@ -52,7 +52,7 @@ def test_training_path_imports_without_the_books_packages(module):
         "seaborn",
         "sklearn",
     ]
-    code = f"import sys; sys.modules.update(dict.fromkeys({missing})); import {module}"
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing})); import xstitch_lib"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -86,6 +86,10 @@ class TestNotebook:
     def test_imports_the_library_first_and_installs_it_only_where_it_is_missing(self, path):
         first = "".join(self.cells(path, "code")[0]["source"])
         assert re.search(r"^try:\n    import xstitch_lib as xs\nexcept ModuleNotFoundError:\n    %pip", first, re.M)
+
+    def test_no_clock_stops_a_cell_that_works(self, path):
+        """nbmake gives a cell 300 seconds, unless the notebook says otherwise; -1 is no limit."""
+        assert json.loads(path.read_text())["metadata"]["execution"]["timeout"] == -1
 
     def test_opens_with_a_question_and_ends_in_a_summary_and_exercises(self, path):
         if path.stem == "index":

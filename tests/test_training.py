@@ -1,21 +1,31 @@
 """fit: the loop, missing labels, bad losses, several processes."""
 
-import os
-import subprocess
-import sys
+import socket
 
 import numpy as np
 import pytest
 import torch
-import training_runs
 from torch import nn
 from torch.nn import functional as F
-from training_runs import TASKS, Noise, Unstitched, assert_same, samples, shared_run, stitched, towers, train, weights
+from training_runs import (
+    TASKS,
+    Noise,
+    Unstitched,
+    assert_same,
+    be_one_of_two,
+    samples,
+    shared_run,
+    stitched,
+    towers,
+    train,
+    weights,
+)
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.evaluation import evaluate
 from xstitch_lib.networks import stitch
 from xstitch_lib.optim import cosine
+from xstitch_lib.studies.queue import processes
 from xstitch_lib.tasks import Classification
 
 NAN = float("nan")
@@ -247,10 +257,15 @@ def test_what_is_watched_can_be_any_function_of_the_network(tmp_path):
 
 
 def test_two_processes_give_the_result_of_one(tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    script = [training_runs.__file__, "be_one_of_two", str(tmp_path)]
-    subprocess.run([*command, *script], check=True, timeout=240, env=environment)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    both = [processes().Process(target=be_one_of_two, args=(rank, port, tmp_path)) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
     one, history = shared_run()
     two, partly, table = torch.load(tmp_path / "two.pt", weights_only=True)
     torch.testing.assert_close(two, weights(one), rtol=1e-5, atol=1e-6)

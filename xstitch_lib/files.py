@@ -1,10 +1,19 @@
-"""Files that are at any moment the old or the new one, never half of it."""
+"""Where files go, and how they are at any moment the old or the new one, never half of it."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+
+def user_cache() -> Path | None:
+    """``xstitch_lib`` below ``$XDG_CACHE_HOME``, or below ``~/.cache``; None if the home is unknown.
+
+    A relative ``$XDG_CACHE_HOME`` is to be ignored by its specification, and gives None too.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    return folder / "xstitch_lib" if folder.is_absolute() else None
 
 
 @contextmanager

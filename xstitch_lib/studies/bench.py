@@ -10,6 +10,7 @@ from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from filelock import FileLock
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from xstitch_lib.history import History
 from xstitch_lib.networks.named import Named
 from xstitch_lib.optim import constant, cosine
 from xstitch_lib.provenance import has_bf16
+from xstitch_lib.studies.live import live_runs, mark_as_used
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
 from xstitch_lib.tasks import Task
@@ -29,7 +31,7 @@ AFTER_TRAINING = {
     *("alphas", "claims", "cli", "measures", "notebook", "paper", "provenance", "record", "statistics", "tables"),
     *[
         f"studies/{name}"
-        for name in ("__init__", "cell", "fashion_mnist", "queue", "segmentation_normals", "study", "verify")
+        for name in ("__init__", "cell", "fashion_mnist", "live", "queue", "segmentation_normals", "study", "verify")
     ],
 }
 SCHEDULES = {"cosine": cosine, "constant": constant}
@@ -51,7 +53,8 @@ class Bench:
     """One seed at one scale.
 
     Args:
-        folder: holds the runs' checkpoints, so that an interrupted run goes on and a finished one is not repeated.
+        folder: holds the runs' checkpoints, so that an interrupted run goes on and a finished one is not repeated;
+            None, `live_runs`.
 
     Attributes:
         world, scale, seed: what is trained on, how much, and the seed that pairs the arms.
@@ -59,8 +62,8 @@ class Bench:
         waited: seconds, for runs that other processes trained.
     """
 
-    def __init__(self, scale: Scale, seed: int, folder: Path):
-        self.scale, self.seed, self.folder = scale, seed, folder
+    def __init__(self, scale: Scale, seed: int, folder: Path | None = None):
+        self.scale, self.seed, self.folder = scale, seed, folder or live_runs()
         self.world = load(scale)
         self.precision = scale.precision if has_bf16() else "no"
         self.waited = 0.0
@@ -105,6 +108,7 @@ class Bench:
         if not scale.steps[phase]:
             return History(list(tasks))
         with self._turn(file):
+            mark_as_used(self.folder / file)
             return fit(
                 net,
                 tasks,
@@ -144,7 +148,8 @@ class Bench:
         later |= set() if phase else {"validation", "test", "table", "schedule", "snapshots"}
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
-        digest = hashlib.sha256(f"{scale} {self.precision} {training_code()} {name}".encode()).hexdigest()[:12]
+        made_by = f"{training_code()} torch {torch.__version__} numpy {np.__version__}"
+        digest = hashlib.sha256(f"{scale} {self.precision} {made_by} {name}".encode()).hexdigest()[:12]
         return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"
 
 

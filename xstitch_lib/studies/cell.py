@@ -21,14 +21,14 @@ from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.scale import Scale
 
 
-def train(arm: Arm, scale: Scale, seed: int, folder: Path) -> tuple[Bench, Trained]:
+def train(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> tuple[Bench, Trained]:
     """Train one arm; see `METHODS`."""
     bench = Bench(replace(scale, **arm.changes), seed, folder)
     return bench, METHODS[arm.method](bench, arm)
 
 
-def run(arm: Arm, scale: Scale, seed: int, folder: Path) -> dict[str, Any]:
-    """Train one arm and measure it.
+def run(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> dict[str, Any]:
+    """Train one arm and measure it; ``folder`` as for `Bench`.
 
     Returns:
         what ``recorded/schema.json`` calls a cell. An arm whose loss stops being finite has the status

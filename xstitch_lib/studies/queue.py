@@ -28,6 +28,15 @@ def default_jobs() -> int:
     return 1 if torch.accelerator.is_available() else cores()
 
 
+def processes() -> multiprocessing.context.BaseContext:
+    """How processes start: forked from one that has imported what they need and run nothing; a torch that ran can hang."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["xstitch_lib.studies", "sklearn.cluster", "torch._dynamo"])  # these come late
+    return context
+
+
 def finish(
     studies: Sequence["Study"],
     scale: str,
@@ -50,9 +59,8 @@ def finish(
     apart = [[cell] for cell in cells]
     by_seed = [[cell for cell in cells if cell[2] == seed] for seed in seeds]
     os.environ.update({name: os.environ.get(name, value) for name, value in KEEP_MEMORY.items()})
-    context = multiprocessing.get_context("spawn")  # a forked torch can hang
     threads = max(1, cores() // jobs)
-    with ProcessPoolExecutor(jobs, context, _start, (threads, folder, sys.argv)) as pool:
+    with ProcessPoolExecutor(jobs, processes(), _start, (threads, folder, sys.argv)) as pool:
         running = {pool.submit(_run, some, scale, folder) for some in (apart if jobs > len(seeds) else by_seed)}
         done = sum([path.exists() for path in wanted])
         try:

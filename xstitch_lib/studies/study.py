@@ -1,7 +1,6 @@
 """A study is data: arms × scales × seeds, and the contrasts that were named before it ran."""
 
 import glob
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -50,7 +49,8 @@ class Study:
             scale: a key of ``scales``.
             seeds: each arm is run with each of them.
             arms: names of those wanted; None, all.
-            folder: keeps what is finished, so that the next call goes on from there; None, nothing is kept.
+            folder: keeps trained networks and results, so that the next call goes on from there; None, networks alone
+                are kept, in the one folder that all live runs share (`live_runs`).
 
         Returns:
             a tidy table with the columns study, arm, seed, task, metric, value; one row, with task "" and metric
@@ -59,22 +59,20 @@ class Study:
         Raises:
             ValueError: for an unknown scale or arm.
         """
-        with tempfile.TemporaryDirectory() as temporary:
-            cells = [
-                self.cell(name, scale, seed, folder or temporary)
-                for seed in seeds
-                for name in (arms or self.names(scale))
-            ]
+        cells = [self.cell(name, scale, seed, folder) for seed in seeds for name in (arms or self.names(scale))]
         return tidy(self.name, cells)
 
-    def net(self, arm: str, scale: str, seed: int, folder: str | Path) -> nn.Module:
+    def net(self, arm: str, scale: str, seed: int, folder: str | Path | None = None) -> nn.Module:
         """The trained network of one run, ``x → {task: output}``; from ``folder`` if it was trained there before."""
-        _, trained = cell.train(self.arm(arm), self.scale(scale), seed, Path(folder) / "runs")
+        _, trained = cell.train(self.arm(arm), self.scale(scale), seed, folder and Path(folder) / "runs")
         return trained.net
 
-    def cell(self, arm: str, scale: str, seed: int, folder: str | Path) -> dict:
-        """The finished cell of ``folder``, run now if it is not there yet."""
-        path, settings = self.path(arm, scale, seed, folder), (self.arm(arm), self.scale(scale))
+    def cell(self, arm: str, scale: str, seed: int, folder: str | Path | None = None) -> dict:
+        """The finished cell of ``folder``, run now if it is not there yet; without ``folder`` it is measured anew."""
+        settings = (self.arm(arm), self.scale(scale))
+        if folder is None:
+            return cell.run(*settings, seed, None)
+        path = self.path(arm, scale, seed, folder)
         if not path.exists():
             cell.write(path, cell.run(*settings, seed, Path(folder) / "runs"))
         return cell.read(path, cell.made_with(*settings))

@@ -1,7 +1,6 @@
 """Arrays that are made once: kept on disk, and used only if every byte is the one that was written."""
 
 import hashlib
-import os
 import warnings
 from collections.abc import Callable
 from io import BytesIO
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
-from xstitch_lib.files import replacing
+from xstitch_lib.files import replacing, user_cache
 
 Arrays = dict[str, ndarray]
 
@@ -23,13 +22,13 @@ def cached(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
         key: all that the arrays depend on; a file that was made for another key is not used.
         make: called, with a warning, if the file is damaged or another's, and quietly if there is none.
 
-    The file is the sha256 of key and content, then the content, an .npz. It lies in ``xstitch_lib/`` below
-    ``$XDG_CACHE_HOME``, or below ``~/.cache``; a folder that can't be written to costs a warning and no more.
+    The file is the sha256 of key and content, then the content, an .npz. It lies in `user_cache`; a folder that can't
+    be written to costs a warning and no more.
     """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
-    if not folder.is_absolute():  # the home is unknown, or the variable is to be ignored by its specification
+    folder = user_cache()
+    if folder is None:
         return make()
-    path = folder / "xstitch_lib" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.bin"
+    path = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.bin"
     arrays = _read(path, key)
     if arrays is None:
         arrays = make()
