@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import nbformat
 import torch
 
 from xstitch_lib.provenance import device
@@ -28,7 +27,7 @@ from xstitch_lib.studies.queue import KEEP_MEMORY
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book" / "_ext"))
-from xstitch_execution import Chapter, in_order  # noqa: E402
+from xstitch_chapters import Chapter, in_order  # noqa: E402
 
 ALONE, TOGETHER = 30, 250  # seconds, core-seconds
 BOOK, AGAIN, TEST, QUICK, BROWSER = 480, 20, 720, 180, 150  # seconds
@@ -46,7 +45,7 @@ class Timed(Chapter):
 
 
 def live_seconds(path: Path, runs: str) -> float:
-    chapter = Timed(path, nbformat.read(path, 4))
+    chapter = Timed(path)
     environment = {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": "1", "XSTITCH_RUNS": runs}
     asyncio.run(chapter.run(environment))
     if chapter.failure:

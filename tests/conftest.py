@@ -17,7 +17,8 @@ def browser():
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     with sync_playwright() as play:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = play.chromium.launch(executable_path=found, args=flags)
+        # scroll bars are part of what is looked at
+        chromium = play.chromium.launch(executable_path=found, args=flags, ignore_default_args=["--hide-scrollbars"])
         yield chromium
         chromium.close()
 

@@ -1,42 +1,28 @@
-"""Which chapters run, and how: those that are not in the cache, as many at a time as there are cores.
+"""Which notebooks run: those that are not in the cache, all if the library changed.
 
-myst-nb's cache keys on a notebook's cells alone, so each version of the library has its own cache folder here. It is
-filled before a page is read, and myst-nb finds everything in it. XSTITCH_EXECUTE=off builds from saved outputs, as
-`make test` does after pytest --nbmake. As a script this prints the notebooks it is given in the order they run in.
+myst-nb's cache keys on a notebook's cells alone. Here each version of the library has
+its own cache folder, and what it lacks is run before the first page is read, several
+chapters at a time, so that myst-nb finds all of them in it. XSTITCH_EXECUTE=off builds
+from saved outputs, as `make test` does after pytest --nbmake.
 """
 
 import asyncio
 import hashlib
 import os
-import re
 import shutil
 import sys
-import time
-from collections.abc import Iterable
 from pathlib import Path
 
-import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
 from sphinx.util import logging
 
+sys.path.append(str(Path(__file__).parent))
+import xstitch_chapters
+from xstitch_chapters import Chapter, in_order, report, run_all
+
 LIBRARY = Path(__file__).parents[2] / "xstitch_lib"
-# these train what later ones read, or train longest
-FIRST = (
-    "08_segmentation_and_normals",
-    "04_two_tasks_on_fashion_mnist",
-    "12_one_percent_on_fashion_mnist",
-)
-TELL_AGAIN = 60  # seconds
-LOGGER = logging.getLogger(__name__)
-
-
-def in_order(notebooks: Iterable[Path]) -> list[Path]:
-    """`FIRST`, then the others as they come."""
-    places = {name: place for place, name in enumerate(FIRST)}
-    return sorted(notebooks, key=lambda path: places.get(path.stem, len(places)))
+LOGGER = xstitch_chapters.LOGGER = logging.getLogger(__name__)
 
 
 def library_hash() -> str:
@@ -53,159 +39,6 @@ def library_hash() -> str:
     return digest.hexdigest()
 
 
-class Chapter:
-    """A notebook on its way through a kernel.
-
-    Attributes:
-        seconds: since its first cell began, or that all its cells took.
-        failure: what stopped it, in a few lines; None while nothing did.
-    """
-
-    def __init__(self, path: Path, notebook: nbformat.NotebookNode):
-        self.path, self.notebook = path, notebook
-        self.cell, self.failure = 0, None
-        self._begun = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self._begun
-
-    async def run(self, environment: dict[str, str]) -> None:
-        client = NotebookClient(
-            self.notebook,
-            timeout=None,  # who decides how long a cell may work?
-            on_cell_start=self._note_cell,
-            record_timing=False,  # it would stand in the cells, and the cache not know them again
-            extra_arguments=["--log-level=ERROR"],
-            resources={"metadata": {"path": str(self.path.parent)}},
-        )
-        self._begun = time.perf_counter()
-        try:
-            await client.async_execute(env=environment)
-        except CellExecutionError as error:
-            LOGGER.info(re.sub(r"\x1b\[[0-9;]*m", "", error.traceback))
-            said = " ".join(error.evalue.split())
-            self.failure = f"{error.ename}: {said[:300]}"
-        except DeadKernelError:
-            self.failure = "its kernel died: is the memory full?"
-
-    def _note_cell(self, cell, cell_index):
-        self.cell = cell_index + 1
-
-    def __str__(self):
-        return self.path.stem
-
-
-async def run_all(
-    chapters: list[Chapter], keep, at_a_time: int, environment: dict[str, str]
-) -> None:
-    """Run them in this order and ``keep`` each that ends well; after one that fails no other begins."""
-    slots, running, ended = asyncio.Semaphore(at_a_time), [], []
-
-    async def run(chapter):
-        async with slots:
-            if any(other.failure for other in ended):
-                return
-            running.append(chapter)
-            LOGGER.info(f"  runs    {chapter}")
-            await chapter.run(environment)
-            running.remove(chapter)
-            ended.append(chapter)
-            if not chapter.failure:
-                keep(chapter, chapter.seconds)
-            word = "FAILED" if chapter.failure else "done"
-            LOGGER.info(
-                f"  {word:7} {chapter} in {chapter.seconds:.0f} s ({len(ended)} of {len(chapters)})"
-            )
-
-    async def tell_again():
-        while True:
-            await asyncio.sleep(TELL_AGAIN)
-            for chapter in running:
-                LOGGER.info(
-                    f"  runs    {chapter}, cell {chapter.cell}, for {chapter.seconds:.0f} s"
-                )
-
-    telling = asyncio.create_task(tell_again())
-    try:
-        await asyncio.gather(*map(run, chapters))
-    finally:
-        telling.cancel()
-
-
-def report(failed: list[Chapter]) -> str:
-    """What the build's last lines say."""
-    lines = []
-    for chapter in failed:
-        code = chapter.notebook.cells[chapter.cell - 1].source.strip().splitlines()
-        lines += [
-            f"{chapter.path.name}, cell {chapter.cell}, which begins with",
-            f"    {code[0] if code else ''}",
-            f"failed with {chapter.failure}",
-        ]
-    lines.append(
-        "Chapters that are done are kept: the next build runs the others alone."
-    )
-    return "\n".join(lines)
-
-
-def fill_cache(app, env, docnames):
-    """Run what the cache lacks, before myst-nb looks into it."""
-    if app.config.nb_execution_mode != "cache":
-        return
-    paths = [
-        Path(env.doc2path(name))
-        for name in docnames
-        if env.doc2path(name).endswith(".ipynb")
-    ]
-    folder = Path(app.config.nb_execution_cache_path)
-    try:
-        chapters = _not_in(folder, paths)
-    except (
-        Exception
-    ) as error:  # whatever an interrupted build or a full disk left there
-        LOGGER.info(
-            f"the cache of executed chapters is damaged and begun anew ({type(error).__name__}: {error})"
-        )
-        shutil.rmtree(folder)
-        chapters = _not_in(folder, paths)
-    if not chapters:
-        return
-    from xstitch_lib.studies.queue import KEEP_MEMORY, cores
-
-    cache, at_a_time = get_cache(folder), min(cores(), len(chapters))
-
-    def keep(chapter, seconds):
-        done = CacheBundleIn(
-            chapter.notebook, str(chapter.path), data={"execution_seconds": seconds}
-        )
-        cache.cache_notebook_bundle(done, check_validity=False, overwrite=True)
-
-    LOGGER.info(
-        f"chapters to run: {len(chapters)}, {at_a_time} at a time, one thread each"
-    )
-    environment = {**KEEP_MEMORY, "OMP_NUM_THREADS": "1", **os.environ}
-    asyncio.run(run_all(chapters, keep, at_a_time, environment))
-    if failed := [chapter for chapter in chapters if chapter.failure]:
-        _mark(app).unlink(missing_ok=True)  # no page was touched
-        sys.exit(report(failed))
-
-
-def _not_in(folder: Path, paths: list[Path]) -> list[Chapter]:
-    cache, missing = get_cache(folder), []
-    for path in in_order(paths):
-        notebook = nbformat.read(path, 4)
-        try:
-            record = cache.match_cache_notebook(notebook)
-        except KeyError:
-            missing.append(Chapter(path, notebook))
-        else:
-            cache.get_cache_bundle(
-                record.pk
-            )  # raises if its file is not there, or half of it
-    return missing
-
-
 def choose_cache(app, config):
     if os.environ.get("XSTITCH_EXECUTE") == "off":
         config.nb_execution_mode = "off"
@@ -215,13 +48,65 @@ def choose_cache(app, config):
     config.nb_execution_cache_path = str(cache)
 
 
-def _mark(app) -> Path:
+def fill_cache(app, env, docnames):
+    """Run what the cache lacks; a chapter that fails ends the build."""
+    if app.config.nb_execution_mode != "cache":
+        return
+    paths = [Path(env.doc2path(name)) for name in docnames]
+    paths = in_order([path for path in paths if path.suffix == ".ipynb"])
+    folder = Path(app.config.nb_execution_cache_path)
+    try:
+        missing = missing_from(folder, paths)
+    except Exception as error:  # whatever a killed build or a full disk left there
+        LOGGER.info(f"{folder} is damaged and begun anew: {type(error).__name__}")
+        shutil.rmtree(folder)
+        missing = missing_from(folder, paths)
+    if not missing:
+        return
+    from xstitch_lib.studies.queue import KEEP_MEMORY, cores
+
+    cache, at_a_time = get_cache(folder), min(cores(), len(missing))
+
+    def keep(chapter):
+        cache.cache_notebook_bundle(
+            CacheBundleIn(
+                chapter.notebook,
+                str(chapter.path),
+                data={"execution_seconds": chapter.seconds},
+            ),
+            check_validity=False,
+            overwrite=True,
+        )
+
+    LOGGER.info(f"chapters to run: {len(missing)}, {at_a_time} at a time")
+    environment = {**KEEP_MEMORY, "OMP_NUM_THREADS": "1", **os.environ}
+    asyncio.run(run_all(missing, keep, at_a_time, environment))
+    if failed := [chapter for chapter in missing if chapter.failure]:
+        mark_of(app).unlink(missing_ok=True)  # no page was touched
+        sys.exit(report(failed))  # no exception: its traceback would come last
+
+
+def missing_from(folder: Path, paths: list[Path]) -> list[Chapter]:
+    """Chapters that the cache has not; raises if what it has is damaged."""
+    cache, missing = get_cache(folder), []
+    for chapter in map(Chapter, paths):
+        try:
+            record = cache.match_cache_notebook(chapter.notebook)
+        except KeyError:
+            missing.append(chapter)
+        else:
+            cache.get_cache_bundle(record.pk)
+    return missing
+
+
+def mark_of(app) -> Path:
+    """A file that is there while a build is under way."""
     return Path(app.outdir).parent / ".unfinished"
 
 
 def begin(app, config):
-    """After a build that was cut off no page can be trusted: begin them anew. Executed chapters are kept."""
-    mark = _mark(app)
+    """After a build that was cut off, no page can be trusted: all are built anew."""
+    mark = mark_of(app)
     if mark.exists():
         for folder in (app.outdir, app.doctreedir):
             shutil.rmtree(folder, ignore_errors=True)
@@ -231,7 +116,7 @@ def begin(app, config):
 
 def end(app, exception):
     if exception is None:
-        _mark(app).unlink(missing_ok=True)
+        mark_of(app).unlink(missing_ok=True)
 
 
 def outdate_notebooks(app, env, added, changed, removed):
@@ -250,7 +135,3 @@ def setup(app):
     app.connect("env-before-read-docs", fill_cache)
     app.connect("build-finished", end)
     return {"parallel_read_safe": True}
-
-
-if __name__ == "__main__":
-    print(*in_order(map(Path, sys.argv[1:])))

@@ -24,7 +24,7 @@ def _epochs(count: int, pictures: int) -> dict[str, Any]:
     return {"steps": (0, count * (pictures // FashionScale.batch_size)), "snapshots": count + 1}
 
 
-LIVE = FashionScale(width=8, momentum=0.1, precision="no", **_epochs(4, EMBEDDED))
+LIVE = FashionScale(width=8, momentum=0.1, precision="no", **_epochs(2, EMBEDDED))
 SMALL = FashionScale(width=8, momentum=0.1, **_epochs(15, EMBEDDED))
 SCALES = {
     "live": LIVE,

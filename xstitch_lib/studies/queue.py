@@ -29,7 +29,7 @@ def default_jobs() -> int:
 
 
 def processes() -> multiprocessing.context.BaseContext:
-    """How processes start: forked from one that has imported what they need and run nothing; a torch that ran can hang."""
+    """How processes start: forked from one that only imported what they need; forked, a torch that ran can hang."""
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -1,0 +1,135 @@
+"""Chapters in kernels: as many at a time as there are cores, one thread each.
+
+As a script it prints the notebooks it is given in the order in which they run.
+"""
+
+import asyncio
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+# these train what others read, or train longest
+FIRST = (
+    "08_segmentation_and_normals",
+    "04_two_tasks_on_fashion_mnist",
+    "12_one_percent_on_fashion_mnist",
+)
+TELL_AGAIN = 60  # seconds
+LOGGER = logging.getLogger(__name__)
+
+
+def in_order(notebooks: Iterable[Path]) -> list[Path]:
+    """`FIRST`, then the others as they come."""
+    places = {name: place for place, name in enumerate(FIRST)}
+    return sorted(notebooks, key=lambda path: places.get(path.stem, len(places)))
+
+
+class Chapter:
+    """A notebook on its way through a kernel.
+
+    Attributes:
+        cell: the number of the cell that runs or ran last, from 1 on.
+        seconds: since its kernel was asked for, or, when it has ended, in all.
+        failure: what stopped it, in a line; None while nothing did.
+    """
+
+    def __init__(self, path: Path):
+        self.path, self.notebook = path, nbformat.read(path, 4)
+        self.cell, self.failure = 0, None
+        self._begun = self._ended = None
+
+    def __str__(self):
+        return self.path.stem
+
+    @property
+    def seconds(self) -> float:
+        return (self._ended or time.perf_counter()) - self._begun
+
+    async def run(self, environment: Mapping[str, str]) -> None:
+        """Run all cells, or those up to the one that fails; no clock stops one."""
+        client = NotebookClient(
+            self.notebook,
+            timeout=None,
+            record_timing=False,  # kept in cells, which a cache would not know again
+            on_cell_start=self._note_cell,
+            extra_arguments=["--log-level=ERROR"],
+            shutdown_kernel="immediate",
+            resources={"metadata": {"path": str(self.path.parent)}},
+        )
+        self._begun = time.perf_counter()
+        try:
+            await client.async_execute(env=environment)
+        except CellExecutionError as error:
+            LOGGER.info(re.sub(r"\x1b\[[0-9;]*m", "", error.traceback))
+            self.failure = f"{error.ename}: {' '.join(error.evalue.split())[:300]}"
+        except DeadKernelError:
+            self.failure = "its kernel died: is the memory full?"
+        self._ended = time.perf_counter()
+
+    def _note_cell(self, cell, cell_index):
+        self.cell = cell_index + 1
+
+
+async def run_all(
+    chapters: list[Chapter],
+    keep: Callable[[Chapter], None],
+    at_a_time: int,
+    environment: Mapping[str, str],
+) -> None:
+    """Run them in this order; after one that fails no other begins.
+
+    ``keep`` is called with each that ended well, at once.
+    """
+    slots, running, ended = asyncio.Semaphore(at_a_time), [], []
+
+    async def run(chapter):
+        async with slots:
+            if any(other.failure for other in ended):
+                return
+            running.append(chapter)
+            LOGGER.info(f"  runs    {chapter}")
+            await chapter.run(environment)
+            running.remove(chapter)
+            ended.append(chapter)
+            if not chapter.failure:
+                keep(chapter)
+            how = "FAILED" if chapter.failure else "done"
+            count = f"({len(ended)} of {len(chapters)})"
+            LOGGER.info(f"  {how:7} {chapter} in {chapter.seconds:.0f} s {count}")
+
+    async def tell_again():
+        while True:
+            await asyncio.sleep(TELL_AGAIN)
+            for chapter in running:
+                where = f"cell {chapter.cell}, for {chapter.seconds:.0f} s"
+                LOGGER.info(f"  runs    {chapter}, {where}")
+
+    telling = asyncio.create_task(tell_again())
+    try:
+        await asyncio.gather(*map(run, chapters))
+    finally:
+        telling.cancel()
+
+
+def report(failed: Iterable[Chapter]) -> str:
+    """What a build says last: which cells failed, of what, and what comes next."""
+    lines = []
+    for chapter in failed:
+        code = chapter.notebook.cells[chapter.cell - 1].source.strip()
+        lines += [
+            f"{chapter.path.name}, cell {chapter.cell}, which begins with",
+            f"    {code.partition(chr(10))[0]}",
+            f"failed with {chapter.failure}",
+        ]
+    return "\n".join([*lines, "What is done is kept: the next build runs the others."])
+
+
+if __name__ == "__main__":
+    print(*in_order(map(Path, sys.argv[1:])))
