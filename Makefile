@@ -28,7 +28,7 @@ test: .venv/.test ## set up, quick tests, every chapter once, the built site in 
 	$(QUICK)
 	rm -rf $(CHECKED) && mkdir -p $(CHECKED)
 	cp -r _config.yml _toc.yml book xstitch_lib $(CHECKED)
-	XSTITCH_RUNS=$(CURDIR)/$(CHECKED)/runs OMP_NUM_THREADS=1 $(BIN)/pytest --nbmake --overwrite $(EACH_CORE) \
+	XSTITCH_RUNS='$(CURDIR)/$(CHECKED)/runs' OMP_NUM_THREADS=1 $(BIN)/pytest --nbmake --overwrite $(EACH_CORE) \
 		--maxschedchunk=1 --verbose --durations=0 $$($(BIN)/python book/_ext/xstitch_chapters.py $(CHECKED)/book/*.ipynb)
 	XSTITCH_EXECUTE=off $(BIN)/jupyter-book build $(CHECKED) -W -n --keep-going
 	$(BIN)/pytest -rs $(EACH_CORE) tests/test_book.py

@@ -9,7 +9,6 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -98,7 +97,7 @@ def engine_seed(scale: RoomsScale, seed: int) -> None:
 def engine(scale: RoomsScale, seeds: range, jobs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         start = (max(1, torch.get_num_threads() // jobs), Path(folder), ["bench_engine.py"])
-        with ProcessPoolExecutor(jobs, get_context("spawn"), queue._start, start) as pool:
+        with ProcessPoolExecutor(jobs, queue.processes(), queue._start, start) as pool:
             short = replace(scale, steps=(20, 20))
             list(pool.map(engine_seed, [short] * jobs, range(100, 100 + jobs)))  # imports, data, first-call set-up
             started = time.perf_counter()

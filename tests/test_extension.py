@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -165,7 +167,7 @@ def test_a_build_that_failed_was_cut_off_or_met_a_full_disk_is_followed_by_one_t
 
     (kept,) = (book / "_build" / ".jupyter_cache").iterdir()
     page = book / "_build" / "html" / "book" / "one.html"
-    half = next(kept.glob("executed/*/base.ipynb"))
+    half = next(path for path in kept.glob("executed/*/base.ipynb") if "o says" in path.read_text())
     half.write_text(half.read_text()[:200])  # what a full disk leaves
     page.write_text(page.read_text()[:200])
     (book / "_build" / ".unfinished").touch()  # what a killed build leaves
@@ -175,5 +177,25 @@ def test_a_build_that_failed_was_cut_off_or_met_a_full_disk_is_followed_by_one_t
     assert "t says 48" in (book / "_build" / "html" / "book" / "two.html").read_text()
     assert "o says 42" in page.read_text()
 
-    before = runs.read_text()
-    assert build(book).returncode == 0 and runs.read_text() == before
+    (kept / "global.db").write_bytes(b"")
+    runs.unlink()
+    for chapter in (book / "book").glob("*.ipynb"):
+        chapter.touch()
+    assert build(book).returncode == 0 and sorted(runs.read_text()) == ["o", "t"]
+    assert build(book).returncode == 0 and sorted(runs.read_text()) == ["o", "t"], "all is there"
+
+
+def test_ctrl_c_ends_a_build_and_its_kernels_and_a_second_build_is_refused(book):
+    notebook(book / "book" / "two.ipynb", "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)")
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
+    running = subprocess.Popen(command, cwd=book, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (pid := book / "book" / "pid").exists() or not pid.read_text():
+        assert running.poll() is None
+        time.sleep(0.05)
+    second = build(book)
+    assert second.returncode != 0 and "another build is writing to" in second.stderr.splitlines()[-1]
+    running.send_signal(signal.SIGINT)
+    assert running.wait(timeout=30) != 0
+    time.sleep(1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

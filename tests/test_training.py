@@ -1,10 +1,13 @@
 """fit: the loop, missing labels, bad losses, several processes."""
 
-import socket
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+import training_runs
 from torch import nn
 from torch.nn import functional as F
 from training_runs import (
@@ -12,7 +15,6 @@ from training_runs import (
     Noise,
     Unstitched,
     assert_same,
-    be_one_of_two,
     samples,
     shared_run,
     stitched,
@@ -23,9 +25,8 @@ from training_runs import (
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.evaluation import evaluate
-from xstitch_lib.networks import stitch
+from xstitch_lib.networks import sharing, stitch
 from xstitch_lib.optim import cosine
-from xstitch_lib.studies.queue import processes
 from xstitch_lib.tasks import Classification
 
 NAN = float("nan")
@@ -78,6 +79,67 @@ def test_training_learns_both_tasks(optimizer):
     train(net, data, steps=150, lr=0.01, optimizer=optimizer, unit_lr_scale=10)
     after = evaluate(net, TASKS, data)
     assert all([after[name]["accuracy"] > max(90, before[name]["accuracy"]) for name in TASKS])
+
+
+class WeighedByClass(Classification):
+    """A weighted mean, whose scale does not matter."""
+
+    scale = 1.0
+
+    def loss(self, output, batch):
+        weight = self.scale * torch.tensor([1.0, 7.0, 3.0])[: self.outputs]
+        target = batch[self.target]
+        losses = F.cross_entropy(output, target, weight, ignore_index=IGNORE, reduction="sum")
+        return losses, weight[target[target != IGNORE]].sum()
+
+
+@pytest.mark.parametrize("missing", [0.3, 1.0])
+def test_what_a_loss_is_divided_by_may_be_below_1(monkeypatch, missing):
+    """In powers of two, so that rounding is the same."""
+    tasks = {name: WeighedByClass(name, task.outputs) for name, task in TASKS.items()}
+    runs = []
+    for scale in (1.0, 2.0**-12):
+        monkeypatch.setattr(WeighedByClass, "scale", scale)
+        net = stitched()
+        history = train(net, samples(missing=missing), tasks)
+        runs.append((weights(net), history.table.value.tolist()))
+    assert_same(runs[0][0], runs[1][0])
+    assert runs[0][1] == runs[1][1]
+    if missing == 1:
+        assert_same(runs[0][0], weights(stitched())), "no label, no step"
+
+
+class Merging(nn.Linear):
+    """As LoRA layers do it: in eval mode its small weight is added to the large one, and learns nothing."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.weight.requires_grad_(False)
+        self.small, self.merged = nn.Parameter(torch.zeros_like(self.weight)), False
+
+    def train(self, mode=True):
+        super().train(mode)
+        if self.merged == mode:
+            self.weight.data += (1 - 2 * mode) * self.small.data
+            self.merged = not mode
+        return self
+
+    def forward(self, x):
+        return F.linear(x, self.weight if self.merged else self.weight + self.small, self.bias)
+
+
+def test_a_layer_whose_mode_is_more_than_a_flag_learns_whatever_looks_at_it():
+    def net():
+        torch.manual_seed(0)
+        towers = {name: nn.Sequential(Merging(6, 8), nn.ReLU(), nn.Linear(8, k)) for name, k in (("a", 3), ("b", 2))}
+        return stitch(towers, after=["1"], example=(2, 6))
+
+    alone, watched = net(), net()
+    train(alone, snapshots=4)
+    sharing(watched, samples().tensors["image"])
+    train(watched, snapshots=4, validation=samples(seed=1))
+    assert watched.towers["a"][0].small.any()
+    torch.testing.assert_close(weights(watched), weights(alone), rtol=1e-5, atol=1e-6)
 
 
 def test_networks_without_units_and_bare_outputs_train_too():
@@ -257,15 +319,9 @@ def test_what_is_watched_can_be_any_function_of_the_network(tmp_path):
 
 
 def test_two_processes_give_the_result_of_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    both = [processes().Process(target=be_one_of_two, args=(rank, port, tmp_path)) for rank in range(2)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join()
-    assert [process.exitcode for process in both] == [0, 0]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, training_runs.__file__, str(tmp_path)], check=True, env=environment)
     one, history = shared_run()
     two, partly, table = torch.load(tmp_path / "two.pt", weights_only=True)
     torch.testing.assert_close(two, weights(one), rtol=1e-5, atol=1e-6)

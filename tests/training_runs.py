@@ -1,8 +1,10 @@
-"""Small runs that several tests share, and what their other processes do."""
+"""Small runs that several tests share; as a script, what torchrun starts twice: `training_runs.py FOLDER`."""
 
 import os
+import sys
 import time
 from collections import OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -112,16 +114,12 @@ def be_killed(folder):
     long_run(folder / "run.ckpt", seconds=0.05)
 
 
-def be_one_of_two(rank, port, folder):
-    """What `torchrun --nproc_per_node 2` starts, with the variables that it sets."""
-    places = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
-    os.environ.update({name: str(number) for name, number in {**places, "MASTER_PORT": port}.items()})
-    os.environ["MASTER_ADDR"] = "127.0.0.1"
+def be_one_of_two(folder):
     net, history = shared_run()
     assert PartialState().num_processes == 2
     partly = Unstitched()
     train(partly, tasks={"a": TASKS["a"]}, weight_decay=0.1)  # the other tower gets no gradient
-    if rank == 0:
+    if os.environ["RANK"] == "0":
         torch.save((weights(net), weights(partly), history.table["value"].tolist()), folder / "two.pt")
     options = {"resume": folder / "run.ckpt", "checkpoint_every": 5}
     straight, resumed = stitched(dropout=0.5), stitched(dropout=0.5)
@@ -130,4 +128,7 @@ def be_one_of_two(rank, port, folder):
     train(resumed, augment=Noise(), **options)
     assert_same(weights(resumed), weights(straight))
     (folder / f"resumed by {torch.distributed.get_rank()}").touch()
-    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    be_one_of_two(Path(sys.argv[1]))

@@ -18,6 +18,10 @@ from xstitch_lib.files import replacing
 FORMAT = "xstitch_lib checkpoint 2"
 
 
+class CheckpointError(ValueError):
+    """A file that is no checkpoint of this run."""
+
+
 class Checkpoint:
     """A run's state on disk.
 
@@ -47,7 +51,7 @@ class Checkpoint:
         """Load the file into the parts and return how many steps are done; 0 if there is no file yet.
 
         Raises:
-            ValueError: if the file is damaged, is not a checkpoint, or comes from another run.
+            CheckpointError: if the file is damaged, is not a checkpoint, or comes from another run.
         """
         if self.path is None or not self.path.exists():
             return 0
@@ -56,7 +60,7 @@ class Checkpoint:
         differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         if differing:
             found = "; ".join([f"{key} was {old.get(key)}, is {new.get(key)}" for key in differing[:3]])
-            raise ValueError(
+            raise CheckpointError(
                 f"{self.path} belongs to another run ({found}): repeat that run's call, or give resume= another file"
             )
         for name, part in self.parts.items():
@@ -77,7 +81,7 @@ class RandomState:
     """Torch's global generators, and the thread count, on which sums' last bits depend."""
 
     def __init__(self, accelerator: Accelerator):
-        self.accelerator = accelerator
+        self.accelerator, self.begun_with = accelerator, torch.get_num_threads()
 
     def state_dict(self) -> dict[str, Any]:
         device, gather = self.accelerator.device, self.accelerator.gather
@@ -88,18 +92,22 @@ class RandomState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if state["threads"] != torch.get_num_threads():
-            warnings.warn(
-                f"this run was begun with {state['threads']} threads and goes on with as many, in place of "
-                f"{torch.get_num_threads()}: sums depend on it",
-                stacklevel=2,
-            )
-        torch.set_num_threads(state["threads"])
+        self.begun_with = state["threads"]
         # clone: set_rng_state of a view crashes the process
         own = [states[self.accelerator.process_index].clone() for states in state["generators"]]
         torch.set_rng_state(own[0])
         if len(own) > 1:
             torch.cuda.set_rng_state(own[1], self.accelerator.device)
+
+    def go_on(self) -> None:
+        """Take as many threads as the run was begun with."""
+        if self.begun_with != torch.get_num_threads():
+            warnings.warn(
+                f"this run was begun with {self.begun_with} threads and goes on with as many, in place of "
+                f"{torch.get_num_threads()}: sums depend on it",
+                stacklevel=3,
+            )
+        torch.set_num_threads(self.begun_with)
 
 
 @contextlib.contextmanager
@@ -152,7 +160,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError:
         raise
     except Exception as error:
-        raise ValueError(f"{damaged} ({type(error).__name__})") from error
+        raise CheckpointError(f"{damaged} ({type(error).__name__})") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ValueError(damaged)
+        raise CheckpointError(damaged)
     return state

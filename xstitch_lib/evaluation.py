@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from xstitch_lib.data.tensors import TensorData
+from xstitch_lib.networks.probe import in_mode
 from xstitch_lib.tasks import Metric, Task
 
 
@@ -63,14 +64,9 @@ def _outputs(
     """Batch by batch, what the network says in eval mode, and the batch, both on the network's device."""
     device = next(net.parameters(), torch.empty(0)).device
     check_data("evaluate", data, tasks, device)
-    training = [module for module in net.modules() if module.training]
-    net.eval()
-    try:
+    with in_mode(net, training=False):
         for batch in data.batches(batch_size, device):
             yield forward(net, batch["image"], tasks), batch
-    finally:
-        for module in training:
-            module.training = True
 
 
 def check_data(user: str, data: TensorData, tasks: Mapping[str, Task], device: torch.device | None = None) -> None:

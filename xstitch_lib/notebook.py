@@ -25,8 +25,8 @@ def glue(name: str, text: str) -> None:
 
 
 def show_table(frame, index: bool = False) -> None:
-    """Show a DataFrame as a Markdown table, which follows the page's theme."""
-    display(Markdown(frame.to_markdown(index=index, disable_numparse=True)))
+    """Show a DataFrame as a Markdown table, which follows the page's theme; no line breaks between ± and its number."""
+    display(Markdown(frame.to_markdown(index=index, disable_numparse=True).replace("± ", "±\N{NO-BREAK SPACE}")))
 
 
 VERDICTS = """

@@ -125,8 +125,8 @@ def fit(
         channels_last=channels_last, log_every=log_every, snapshots=snapshots, processes=processes,
         watched=validation if callable(validation) else None,
     )  # fmt: skip
-    parts = {"net": net, "optimizer": solver, "batches": batches, "history": history}
-    parts["random"] = RandomState(accelerator)
+    random_state = RandomState(accelerator)
+    parts = {"net": net, "optimizer": solver, "batches": batches, "history": history, "random": random_state}
     made_with = describe(settings, net, tasks, **data) if resume is not None else {}
     checkpoint = Checkpoint(resume, made_with, parts, accelerator)
 
@@ -136,6 +136,8 @@ def fit(
 
     with own_random_state(seed + 1000 * rank, device):
         done = checkpoint.restore()
+        if done < steps:
+            random_state.go_on()
         history.seconds_before = history.seconds if done < steps else 0.0
         begun = time.perf_counter() - history.seconds
         model = accelerator.prepare_model(net) if processes > 1 else net
@@ -221,11 +223,12 @@ def _backward(
     for name, pair in pairs.items():
         if not isinstance(pair, tuple | list) or [getattr(value, "ndim", None) for value in pair] != [0, 0]:
             raise ValueError(
-                f"the loss of task {name!r} must return two 0-d tensors, the sum over what is labelled and how many "
-                f"that were; got {pair!r}"
+                f"the loss of task {name!r} must return two 0-d tensors, the sum over what is labelled and what "
+                f"to divide it by; got {pair!r}"
             )
     totals, counts = [torch.stack(values) for values in zip(*pairs.values(), strict=True)]
     overall = accelerator.reduce(torch.stack([totals.detach(), counts.to(totals)]), "sum")  # of all processes
-    loss = (weights * totals / overall[1].clamp(min=1)).sum()
+    labelled = overall[1] != 0  # the others' loss is 0, not 0 / 0
+    loss = (weights * totals / overall[1].where(labelled, 1)).sum()
     accelerator.backward(loss * accelerator.num_processes)  # gradients are averaged over processes
     return overall.flatten()

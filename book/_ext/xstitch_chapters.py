@@ -22,6 +22,7 @@ FIRST = (
     "12_one_percent_on_fashion_mnist",
 )
 TELL_AGAIN = 60  # seconds
+PATIENCE = 600  # seconds, for a kernel to start, and for a finished cell's last output
 LOGGER = logging.getLogger(__name__)
 
 
@@ -57,6 +58,9 @@ class Chapter:
         client = NotebookClient(
             self.notebook,
             timeout=None,
+            startup_timeout=PATIENCE,
+            iopub_timeout=PATIENCE,
+            raise_on_iopub_timeout=True,
             record_timing=False,  # kept in cells, which a cache would not know again
             on_cell_start=self._note_cell,
             extra_arguments=["--log-level=ERROR"],
@@ -70,7 +74,11 @@ class Chapter:
             LOGGER.info(re.sub(r"\x1b\[[0-9;]*m", "", error.traceback))
             self.failure = f"{error.ename}: {' '.join(error.evalue.split())[:300]}"
         except DeadKernelError:
+            if asyncio.current_task().cancelling():  # nbclient takes Ctrl-C for a death
+                raise asyncio.CancelledError from None
             self.failure = "its kernel died: is the memory full?"
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
         self._ended = time.perf_counter()
 
     def _note_cell(self, cell, cell_index):
@@ -88,6 +96,8 @@ async def run_all(
     ``keep`` is called with each that ended well, at once.
     """
     slots, running, ended = asyncio.Semaphore(at_a_time), [], []
+    # each of nbclient's clients would take Ctrl-C for itself alone; it is for all
+    asyncio.get_running_loop().add_signal_handler = lambda *_: None
 
     async def run(chapter):
         async with slots:
@@ -122,12 +132,11 @@ def report(failed: Iterable[Chapter]) -> str:
     """What a build says last: which cells failed, of what, and what comes next."""
     lines = []
     for chapter in failed:
-        code = chapter.notebook.cells[chapter.cell - 1].source.strip()
-        lines += [
-            f"{chapter.path.name}, cell {chapter.cell}, which begins with",
-            f"    {code.partition(chr(10))[0]}",
-            f"failed with {chapter.failure}",
-        ]
+        lines.append(f"{chapter.path.name}, cell {chapter.cell}:")
+        if chapter.cell:  # its kernel did start
+            code = chapter.notebook.cells[chapter.cell - 1].source.strip()
+            lines.append(f"    {code.partition(chr(10))[0]}")
+        lines.append(f"failed with {chapter.failure}")
     return "\n".join([*lines, "What is done is kept: the next build runs the others."])
 
 

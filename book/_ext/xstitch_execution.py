@@ -11,17 +11,21 @@ import hashlib
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from sphinx.util import logging
+from sqlalchemy.exc import DatabaseError
 
 sys.path.append(str(Path(__file__).parent))
 import xstitch_chapters
 from xstitch_chapters import Chapter, in_order, report, run_all
 
 LIBRARY = Path(__file__).parents[2] / "xstitch_lib"
+DAMAGED = ("malformed", "not a database", "no such table")  # SQLite's words
 LOGGER = xstitch_chapters.LOGGER = logging.getLogger(__name__)
 
 
@@ -57,8 +61,10 @@ def fill_cache(app, env, docnames):
     folder = Path(app.config.nb_execution_cache_path)
     try:
         missing = missing_from(folder, paths)
-    except Exception as error:  # whatever a killed build or a full disk left there
-        LOGGER.info(f"{folder} is damaged and begun anew: {type(error).__name__}")
+    except DatabaseError as error:
+        if not any(words in str(error) for words in DAMAGED):
+            raise
+        LOGGER.info(f"{folder} is damaged and begun anew: {error.orig}")
         shutil.rmtree(folder)
         missing = missing_from(folder, paths)
     if not missing:
@@ -87,15 +93,17 @@ def fill_cache(app, env, docnames):
 
 
 def missing_from(folder: Path, paths: list[Path]) -> list[Chapter]:
-    """Chapters that the cache has not; raises if what it has is damaged."""
+    """Chapters that the cache has not, or only half of."""
     cache, missing = get_cache(folder), []
     for chapter in map(Chapter, paths):
-        try:
+        with suppress(KeyError):  # there is none
             record = cache.match_cache_notebook(chapter.notebook)
-        except KeyError:
-            missing.append(chapter)
-        else:
-            cache.get_cache_bundle(record.pk)
+            try:
+                cache.get_cache_bundle(record.pk)
+                continue
+            except (KeyError, ValueError, OSError):  # after a kill, or a full disk
+                shutil.rmtree(folder / "executed" / record.hashkey, ignore_errors=True)
+        missing.append(chapter)
     return missing
 
 
@@ -105,12 +113,20 @@ def mark_of(app) -> Path:
 
 
 def begin(app, config):
-    """After a build that was cut off, no page can be trusted: all are built anew."""
+    """One build at a time; after one that was cut off, no page can be trusted.
+
+    The lock is this process's and goes with it, however it ends.
+    """
     mark = mark_of(app)
+    app.xstitch_lock = FileLock(mark.with_name(".lock"))
+    try:
+        app.xstitch_lock.acquire(timeout=0)
+    except Timeout:
+        sys.exit(f"another build is writing to {mark.parent}: wait until it has ended")
     if mark.exists():
         for folder in (app.outdir, app.doctreedir):
             shutil.rmtree(folder, ignore_errors=True)
-            Path(folder).mkdir(parents=True)
+            Path(folder).mkdir(parents=True, exist_ok=True)
     mark.touch()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tiny_study import ARMS, SCALE, STUDY
 
+from xstitch_lib.networks import stitch
+from xstitch_lib.optim import set_rates
 from xstitch_lib.studies import cell, live
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.queue import processes
@@ -43,8 +45,12 @@ def test_a_run_that_was_cut_off_goes_on(folder, monkeypatch):
         path.unlink()
     calls = []
 
-    def stop(*words):
+    def count(*words):
         calls.append(words)
+        set_rates(*words)
+
+    def stop(*words):
+        count(*words)
         if len(calls) == 4:
             raise KeyboardInterrupt
 
@@ -53,7 +59,10 @@ def test_a_run_that_was_cut_off_goes_on(folder, monkeypatch):
         PAIR.run(seeds=[1], arms=["one-task"])
     assert len(trained(folder)) == 1
     (folder / "unfinished.123.seed1-towers.ckpt").write_bytes(b"half")
+    calls.clear()
+    monkeypatch.setattr("xstitch_lib.training.set_rates", count)
     assert PAIR.run(seeds=[1], arms=["one-task"]).equals(whole)
+    assert len(calls) == sum(SCALE.steps) - 3, "three steps had been done"
 
 
 def hold(folder, file):
@@ -61,7 +70,7 @@ def hold(folder, file):
 
     lock = FileLock(folder / "locks" / f"{file}.lock")
     lock.acquire()
-    (folder / "held").touch()
+    (folder / f"held {file}").touch()
     time.sleep(600)
 
 
@@ -71,7 +80,8 @@ def test_the_lock_of_a_killed_process_holds_nobody(folder):
     for path in [*folder.glob("*.ckpt")]:
         holders.append(processes().Process(target=hold, args=(folder, path.name)))
         holders[-1].start()
-    while not (folder / "held").exists():
+    while len([*folder.glob("held *")]) < len(holders):
+        assert all([holder.is_alive() for holder in holders])
         time.sleep(0.01)
     for holder in holders:
         holder.kill()
@@ -95,6 +105,27 @@ def test_two_kernels_that_want_one_run_train_it_once(folder, tmp_path):
         kernel.join()
     first, second = [(tmp_path / name).read_text() for name in "ab"]
     assert first == second, "losses, and the seconds that they took"
+
+
+def test_a_file_that_is_no_checkpoint_of_the_run_is_trained_anew(folder, tmp_path):
+    _, history = Bench(SCALE, 0).one_task()
+    (path,) = folder.glob("*.ckpt")
+    path.write_bytes(path.read_bytes()[:-100])
+    _, again = Bench(SCALE, 0).one_task()
+    assert again.table.equals(history.table) and trained(folder)
+    (tmp_path / path.name).write_bytes(b"somebody's")
+    with pytest.raises(ValueError, match="cannot be read as a checkpoint"):
+        Bench(SCALE, 0, tmp_path).one_task()
+
+
+def test_a_run_is_known_by_the_network_that_it_starts_from(folder):
+    """A method of one's own may call two runs alike."""
+    bench, ends = Bench(SCALE, 0), []
+    for alpha in (0.9, 0.5):
+        net = stitch(bench.one_task()[0], ["fc6"], bench.world.train[:1]["image"], alpha_same=alpha)
+        bench.train(net, bench.world.tasks, phase=1, name="mine")
+        ends.append(net.units["fc6"].alpha.diagonal(dim1=1, dim2=2).mean().item())
+    assert ends == pytest.approx([0.9, 0.5], abs=0.1)
 
 
 def test_what_was_not_used_for_longest_is_removed(folder, monkeypatch):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from tiny_study import ARMS, SCALE, STUDY
 
 from xstitch_lib import evaluate, record
@@ -69,6 +70,18 @@ def test_more_processes_than_seeds_share_a_seeds_runs(tmp_path):
     alone = PAIR.run(seeds=[0])
     both = record.tidy("tiny", cells).merge(alone, on=["study", "arm", "seed", "task", "metric"])
     assert len(both) == len(alone) and np.allclose(both.value_x, both.value_y, atol=0.5)
+
+
+def tell_of_cuda(path):
+    path.write_text(str(torch.cuda._is_in_bad_fork()))
+
+
+def test_a_process_can_use_a_gpu(tmp_path):
+    """It cannot if the one it is forked from has looked for one."""
+    process = queue.processes().Process(target=tell_of_cuda, args=(tmp_path / "told",))
+    process.start()
+    process.join()
+    assert (tmp_path / "told").read_text() == "False"
 
 
 def test_a_process_that_fails_tells_and_leaves_what_is_finished(tmp_path):

@@ -10,17 +10,30 @@ from torch import Tensor, nn
 
 
 @contextmanager
-def untouched(net: nn.Module, training: bool = False) -> Iterator[None]:
-    """Within the block ``net`` is in eval (or training) mode; after it, every flag and torch's RNGs are as before."""
+def in_mode(net: nn.Module, training: bool) -> Iterator[None]:
+    """Within the block ``net`` is in training or eval mode; after it, every module is in its own again.
+
+    All by way of ``train``, which modules override: a LoRA layer merges its weights in eval mode, and would train
+    nothing if its flag alone were set back.
+    """
     flags = {module: module.training for module in net.modules()}
+    try:
+        net.train(training)
+        yield
+    finally:
+        for module, flag in flags.items():  # a module comes before those inside it
+            if module.training != flag:
+                module.train(flag)
+        for module, flag in flags.items():  # whose own ``train`` does something else
+            module.training = flag
+
+
+@contextmanager
+def untouched(net: nn.Module, training: bool = False) -> Iterator[None]:
+    """Within the block ``net`` is in eval (or training) mode; after it, its modes and torch's RNGs are as before."""
     devices = {parameter.device for parameter in net.parameters() if parameter.is_cuda}
-    with torch.random.fork_rng(devices):
-        try:
-            net.train(training)
-            yield
-        finally:
-            for module, flag in flags.items():
-                module.training = flag
+    with torch.random.fork_rng(devices), in_mode(net, training):
+        yield
 
 
 def batch_for(net: nn.Module, example: Any) -> Any:

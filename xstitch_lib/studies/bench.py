@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,11 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
+from xstitch_lib.checkpoint import CheckpointError
 from xstitch_lib.history import History
 from xstitch_lib.networks.named import Named
 from xstitch_lib.optim import constant, cosine
-from xstitch_lib.provenance import has_bf16
+from xstitch_lib.provenance import fingerprint, has_bf16
 from xstitch_lib.studies.live import live_runs, mark_as_used
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
@@ -63,7 +63,7 @@ class Bench:
     """
 
     def __init__(self, scale: Scale, seed: int, folder: Path | None = None):
-        self.scale, self.seed, self.folder = scale, seed, folder or live_runs()
+        self.scale, self.seed, self.folder, self._live = scale, seed, folder or live_runs(), folder is None
         self.world = load(scale)
         self.precision = scale.precision if has_bf16() else "no"
         self.waited = 0.0
@@ -104,31 +104,35 @@ class Bench:
 
         Where another process trains this run at the moment, it is waited for; processes of torchrun train it together.
         """
-        scale, world, file = self.scale, self.world, self._file(name, phase)
+        scale, world, file = self.scale, self.world, self._file(name, phase, net)
         if not scale.steps[phase]:
             return History(list(tasks))
+        settings = dict(
+            steps=scale.steps[phase],
+            lr=scale.lr[phase],
+            unit_lr_scale=unit_lr_scale,
+            seed=seed_of(f"{self.seed} order {order} {phase}"),
+            resume=self.folder / file,
+            batch_size=scale.batch_size,
+            optimizer=scale.optimizer,
+            weight_decay=scale.weight_decay,
+            schedule=SCHEDULES[scale.schedule] if phase else constant,
+            augment=world.augment,
+            validation=world.watched(tasks) if phase else None,
+            precision=self.precision,
+            channels_last=scale.channels_last,
+            snapshots=scale.snapshots if phase else 0,
+            checkpoint_every=_every_few_minutes(scale.steps[phase]),
+        )
         with self._turn(file):
             mark_as_used(self.folder / file)
-            return fit(
-                net,
-                tasks,
-                world.train,
-                steps=scale.steps[phase],
-                lr=scale.lr[phase],
-                unit_lr_scale=unit_lr_scale,
-                seed=seed_of(f"{self.seed} order {order} {phase}"),
-                resume=self.folder / file,
-                batch_size=scale.batch_size,
-                optimizer=scale.optimizer,
-                weight_decay=scale.weight_decay,
-                schedule=SCHEDULES[scale.schedule] if phase else constant,
-                augment=world.augment,
-                validation=world.watched(tasks) if phase else None,
-                precision=self.precision,
-                channels_last=scale.channels_last,
-                snapshots=scale.snapshots if phase else 0,
-                checkpoint_every=_every_few_minutes(scale.steps[phase]),
-            )
+            try:
+                return fit(net, tasks, world.train, **settings)
+            except CheckpointError:
+                if not self._live:
+                    raise
+                (self.folder / file).unlink()  # nobody's but this folder's: trained anew
+                return fit(net, tasks, world.train, **settings)
 
     @contextmanager
     def _turn(self, file: str) -> Iterator[None]:
@@ -142,14 +146,15 @@ class Bench:
             self.waited += time.perf_counter() - begun
             yield
 
-    def _file(self, name: str, phase: int) -> str:
-        """One file a run; the digest is of all that the runs before it and itself depend on."""
+    def _file(self, name: str, phase: int, net: nn.Module) -> str:
+        """One file a run; the digest is of all that the runs before it and itself depend on, and how ``net`` starts."""
         later = {"unit_lr_scale", "seeds", "arms"}
         later |= set() if phase else {"validation", "test", "table", "schedule", "snapshots"}
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
-        made_by = f"{training_code()} torch {torch.__version__} numpy {np.__version__}"
-        digest = hashlib.sha256(f"{scale} {self.precision} {made_by} {name}".encode()).hexdigest()[:12]
+        start, versions = fingerprint(net.state_dict()), f"torch {torch.__version__} numpy {np.__version__}"
+        described = f"{scale} {self.precision} {TRAINING_CODE} {versions} {name} {start}"
+        digest = hashlib.sha256(described.encode()).hexdigest()[:12]
         return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"
 
 
@@ -158,14 +163,15 @@ def _every_few_minutes(steps: int) -> int:
     return 500 if torch.accelerator.is_available() else min(500, max(1, steps // 10))
 
 
-@cache
-def training_code() -> str:
-    """A digest of all code that a run depends on, so that no run goes on from one of other code."""
+def _training_code() -> str:
     library = Path(__file__).parents[1]
     files = [*library.glob("[!_]*.py"), *[p for part in PARTS for p in (library / part).rglob("*.py")]]
     names = {path: path.relative_to(library).with_suffix("").as_posix() for path in sorted(files)}
     content = [path.read_bytes() for path, name in names.items() if name not in AFTER_TRAINING]
     return hashlib.sha256(b"".join(content)).hexdigest()
+
+
+TRAINING_CODE = _training_code()  # of all code that a run depends on, as it is when this process has imported it
 
 
 def seed_of(text: str) -> int:

@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +17,9 @@ def live_runs() -> Path:
     """Where a run is kept for which no other folder is named.
 
     The folder that ``$XSTITCH_RUNS`` names, else ``runs`` in `user_cache`; where that can't be written, a temporary one
-    of this process, with a warning. Files that have not been used for longest are removed until `LIMIT` holds. A file's
-    name carries a digest of all that its run depends on (`Bench`), so what is found is what would be trained.
+    of this process, with a warning. Once a process, files that have not been used for longest are removed until `LIMIT`
+    holds. A file's name carries a digest of all that its run depends on (`Bench`), so what is found is, up to another
+    device's rounding, what would be trained.
     """
     named, below = os.environ.get("XSTITCH_RUNS"), user_cache()
     folder = Path(named) if named else below and below / "runs"
@@ -35,7 +37,7 @@ def live_runs() -> Path:
 
 def mark_as_used(path: Path) -> None:
     """Of a file that is there, the time of its last use is now; that of its last change stays."""
-    if path.exists():
+    with suppress(FileNotFoundError):
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
@@ -44,10 +46,12 @@ def _temporary() -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="xstitch-runs-")
 
 
+@cache
 def _remove_oldest(folder: Path, limit: int) -> None:
     """Remove files of ``folder``, the least recently used first, until they have ``limit`` bytes together.
 
-    Half-written files that a killed process left are among them. Locks lie in a folder of their own and stay.
+    Half-written files that a killed process left are among them. Locks lie in a folder of their own and stay. Once a
+    process: a large study must not lose the towers that it trained a moment ago.
     """
     found = []
     for path in folder.iterdir():

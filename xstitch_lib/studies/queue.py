@@ -29,7 +29,10 @@ def default_jobs() -> int:
 
 
 def processes() -> multiprocessing.context.BaseContext:
-    """How processes start: forked from one that only imported what they need; forked, a torch that ran can hang."""
+    """How processes start: forked from one that only imported what they need, since a torch that ran may hang then.
+
+    That one keeps the environment of its own start, when the first process was asked for.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

@@ -41,9 +41,10 @@ class Task(Protocol):
         """
 
     def loss(self, output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The sum of the loss over everything labelled in a batch, and how many that were; two scalars.
+        """The sum of the loss over everything labelled in a batch, and what to divide it by; two scalars.
 
-        Sum and count apart, so that the mean is right over several processes and uneven batches.
+        That is how many labels there were, or the sum of their weights, which may be below 1; 0 if there was none.
+        Apart, so that the mean is right over several processes and uneven batches.
         """
 
     def metric(self) -> Metric:
