@@ -61,10 +61,10 @@ def fill_cache(app, env, docnames):
     folder = Path(app.config.nb_execution_cache_path)
     try:
         missing = missing_from(folder, paths)
-    except DatabaseError as error:
-        if not any(words in str(error) for words in DAMAGED):
+    except (DatabaseError, RuntimeError) as error:  # the cache wraps some of these
+        if not any(words in str(error.__cause__ or error) for words in DAMAGED):
             raise
-        LOGGER.info(f"{folder} is damaged and begun anew: {error.orig}")
+        LOGGER.info(f"{folder} is damaged and begun anew")
         shutil.rmtree(folder)
         missing = missing_from(folder, paths)
     if not missing:
