@@ -72,17 +72,25 @@ class Chapter:
             await client.async_execute(env=environment)
         except CellExecutionError as error:
             LOGGER.info(re.sub(r"\x1b\[[0-9;]*m", "", error.traceback))
-            self.failure = f"{error.ename}: {' '.join(error.evalue.split())[:300]}"
+            self.failure = f"{error.ename}: {one_line(error.evalue)}"
         except DeadKernelError:
             if asyncio.current_task().cancelling():  # nbclient takes Ctrl-C for a death
                 raise asyncio.CancelledError from None
             self.failure = "its kernel died: is the memory full?"
         except Exception as error:
-            self.failure = f"{type(error).__name__}: {error}"
+            self.failure = describe(error)
         self._ended = time.perf_counter()
 
     def _note_cell(self, cell, cell_index):
         self.cell = cell_index + 1
+
+
+def one_line(text: object) -> str:
+    return " ".join(str(text).split())[:300]
+
+
+def describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 async def run_all(
@@ -108,8 +116,10 @@ async def run_all(
             await chapter.run(environment)
             running.remove(chapter)
             ended.append(chapter)
-            if not chapter.failure:
-                keep(chapter)
+            try:
+                chapter.failure or keep(chapter)
+            except Exception as error:  # a full disk, say
+                chapter.failure = f"what it gave is not kept, {describe(error)}"
             how = "FAILED" if chapter.failure else "done"
             count = f"({len(ended)} of {len(chapters)})"
             LOGGER.info(f"  {how:7} {chapter} in {chapter.seconds:.0f} s {count}")
