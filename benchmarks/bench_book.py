@@ -62,7 +62,9 @@ def alone(path: Path) -> float:
 
 @contextmanager
 def neighbours(count: int = 2) -> Iterator[None]:
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    # each in a session of its own, as a kernel is: Linux shares cores out by session
+    command = [sys.executable, "-c", "while True: pass"]
+    loops = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:

@@ -75,7 +75,7 @@ def test_tasks_on_pixels_are_trained_and_evaluated_like_any_other():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"image": None}, r"evaluate needs samples with an \"image\"; got 40 samples with \['a', 'b'\]"),
+        ({"image": None}, r"evaluate needs samples with \"image\"; got 40 samples with \['a', 'b'\]"),
         ({"b": None}, r"task 'b' needs the labels 'b'; got a data set with \['image', 'a'\]"),
         (
             {"a": torch.zeros(40, 1, dtype=torch.long)},

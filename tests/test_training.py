@@ -24,7 +24,7 @@ from training_runs import (
 )
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
-from xstitch_lib.evaluation import evaluate
+from xstitch_lib.evaluation import evaluate, predict
 from xstitch_lib.networks import sharing, stitch
 from xstitch_lib.optim import cosine
 from xstitch_lib.tasks import Classification
@@ -107,6 +107,36 @@ def test_what_a_loss_is_divided_by_may_be_below_1(monkeypatch, missing):
     assert runs[0][1] == runs[1][1]
     if missing == 1:
         assert_same(runs[0][0], weights(stitched())), "no label, no step"
+
+
+class Scaled(nn.Module):
+    """A tower with two inputs."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(6, 8), nn.Linear(8, outputs)
+
+    def forward(self, x, factor):
+        return self.fc2(self.fc1(x).relu() * factor[:, None])
+
+
+def test_a_network_gets_the_inputs_that_its_data_name(tmp_path):
+    whole = samples(40)
+    factor = 2.0 ** torch.arange(40).remainder(3)
+    data = TensorData({**whole.tensors, "factor": factor}, inputs=("image", "factor"))
+    torch.manual_seed(0)
+    net = stitch({"a": Scaled(3), "b": Scaled(2)}, ["fc1"], ((2, 6), (2,)))
+    before = evaluate(net, TASKS, data)
+    train(net, data, steps=60, unit_lr_scale=1, validation=data, resume=tmp_path / "run.ckpt", snapshots=2)
+    after = evaluate(net, TASKS, data)
+    assert all([after[name]["accuracy"] > before[name]["accuracy"] for name in TASKS])
+    answers = predict(net, TASKS, data)["a"]
+    assert torch.equal(answers, net.eval()(whole.tensors["image"], factor)["a"].argmax(1))
+    swapped = TensorData(data.tensors, inputs=("factor", "image"))
+    with pytest.raises(ValueError, match=r"inputs was .'image', 'factor'., is .'factor', 'image'."):
+        train(net, swapped, steps=60, unit_lr_scale=1, validation=data, resume=tmp_path / "run.ckpt", snapshots=2)
+    with pytest.raises(ValueError, match=r'needs samples with "image" and "mask"; got 40 samples .* inputs= names'):
+        evaluate(net, TASKS, TensorData(data.tensors, inputs=("image", "mask")))
 
 
 class Merging(nn.Linear):
@@ -252,7 +282,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(bad_step,
         ({"log_every": 0}, "log_every=0"),
         ({"tasks": {}}, r"tasks=\[\]"),
         ({"tasks": {**TASKS, "c": TASKS["a"]}}, r"an output for each of \['a', 'b', 'c'\]; got \['a', 'b'\]"),
-        ({"data": TensorData({"picture": torch.zeros(3, 6)})}, r"an \"image\"; got 3 samples with \['picture'\]"),
+        ({"data": TensorData({"picture": torch.zeros(3, 6)})}, r"with \"image\"; got 3 samples with \['picture'\]"),
         ({"loss_weights": {"c": 2.0}}, r"loss_weights=\['c'\]"),
         ({"batch_size": 0}, "a batch of 0 samples"),
         ({"loss_weights": {"a": NAN}}, r"loss_weights must be finite; got \{'a': nan\}"),

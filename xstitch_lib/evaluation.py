@@ -1,6 +1,6 @@
 """A network's metrics over a whole data set."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -51,7 +51,7 @@ def predict(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_s
     """A network's answers to all of ``data``: task → (N, ...) predictions, on the CPU. Arguments as for `evaluate`."""
     answers = {name: [] for name in tasks}
     for outputs, batch in _outputs(net, tasks, data, batch_size):
-        size = batch["image"].shape[2:]
+        size = batch[data.inputs[0]].shape[2:]
         for name, task in tasks.items():
             answers[name].append(task.predict(outputs[name], size).cpu())
     return {name: torch.cat(parts) for name, parts in answers.items()}
@@ -66,11 +66,11 @@ def _outputs(
     check_data("evaluate", data, tasks, device)
     with in_mode(net, training=False):
         for batch in data.batches(batch_size, device):
-            yield forward(net, batch["image"], tasks), batch
+            yield forward(net, [batch[name] for name in data.inputs], tasks), batch
 
 
 def check_data(user: str, data: TensorData, tasks: Mapping[str, Task], device: torch.device | None = None) -> None:
-    """Raise a ValueError if ``data`` are not samples with an "image" and what the tasks are trained for.
+    """Raise a ValueError if ``data`` are not samples with the network's inputs and what the tasks are trained for.
 
     They are looked at on ``device``: a processor takes seconds for hundreds of photographs.
     """
@@ -79,20 +79,24 @@ def check_data(user: str, data: TensorData, tasks: Mapping[str, Task], device: t
             f"{user} needs its samples as a TensorData; got a {type(data).__name__}: "
             'put its tensors into one, TensorData({"image": …, …})'
         )
-    if "image" not in data.tensors or len(data) == 0:
-        raise ValueError(f'{user} needs samples with an "image"; got {len(data)} samples with {list(data.tensors)}')
+    if not data.inputs or not {*data.inputs} <= {*data.tensors} or len(data) == 0:
+        wanted = " and ".join([f'"{name}"' for name in data.inputs]) or "an input"
+        raise ValueError(
+            f"{user} needs samples with {wanted}; got {len(data)} samples with {list(data.tensors)}: TensorData's "
+            "inputs= names what the network takes"
+        )
     for some in data.batches(100, device):  # all at once they may not fit into memory
         for name, task in tasks.items():
             task.check(name, some)
 
 
-def forward(net: nn.Module, image: Tensor, tasks: Mapping[str, Task]) -> Mapping[str, Any]:
+def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task]) -> Mapping[str, Any]:
     """{task: output} of a network, which for one task may return the output bare.
 
     Raises:
         ValueError: if there is no output for one of the tasks.
     """
-    outputs = net(image)
+    outputs = net(*inputs)
     if isinstance(outputs, Tensor) and len(tasks) == 1:
         return dict.fromkeys(tasks, outputs)
     if not isinstance(outputs, Mapping) or not set(tasks) <= set(outputs):

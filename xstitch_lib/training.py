@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -60,10 +60,10 @@ def fit(
     """Train ``net`` in place and return its `History`.
 
     Args:
-        net: maps images (B, ...) to {task: output}; for one task also to the bare output. Units are optional.
+        net: maps its inputs (B, ...) to {task: output}; for one task also to the bare output. Units are optional.
         tasks: task → what it is trained for, for instance ``{"seg": Classification("article", 10)}``.
-        train: samples in memory; "image" is the input, the other tensors are labels. Labels may be missing: the
-            loss of a task is its mean over the labelled samples of the batch, 0 if there are none.
+        train: samples in memory; its ``inputs`` go to the network, the other tensors are labels. Labels may be missing:
+            the loss of a task is its mean over the labelled samples of the batch, 0 if there are none.
         steps: optimizer steps in all, those before a resume included.
         lr, unit_lr_scale: learning rate of the weights; that of the alphas is ``lr * unit_lr_scale``. The default is
             the paper's, for SGD; Adam moves every weight by about its rate a step, so take about 10 with it, or less.
@@ -108,7 +108,8 @@ def fit(
     device, rank, processes = accelerator.device, accelerator.process_index, accelerator.num_processes
     for use, part in data.items():
         check_data(f"fit's {use}", part, tasks, device)
-    channels_last = channels_last and train.tensors["image"].ndim == 4
+    pictures = [name for name in train.inputs if train.tensors[name].ndim == 4]
+    channels_last = channels_last and bool(pictures)
     layout = torch.channels_last if channels_last else torch.preserve_format
     net.to(device, memory_format=layout).train()
     solver = OPTIMIZERS[optimizer](parameter_groups(net, lr, unit_lr_scale, weight_decay))
@@ -123,7 +124,7 @@ def fit(
         weight_decay=weight_decay, schedule=torch.tensor(rates, dtype=torch.float64), clip=clip,
         loss_weights=weights.tolist(), augment=augment, precision=precision,
         channels_last=channels_last, log_every=log_every, snapshots=snapshots, processes=processes,
-        watched=validation if callable(validation) else None,
+        watched=validation if callable(validation) else None, inputs=list(train.inputs),
     )  # fmt: skip
     random_state = RandomState(accelerator)
     parts = {"net": net, "optimizer": solver, "batches": batches, "history": history, "random": random_state}
@@ -149,9 +150,10 @@ def fit(
             batch = batches.draw()
             if augment is not None:
                 batch = augment(batch)
-            batch["image"] = batch["image"].to(memory_format=layout)
+            batch |= {name: batch[name].to(memory_format=layout) for name in pictures}
             solver.zero_grad()
-            sums = _backward(accelerator, model, batch, tasks, weights, bf16=precision == "bf16")
+            inputs = [batch[name] for name in train.inputs]
+            sums = _backward(accelerator, model, inputs, batch, tasks, weights, bf16=precision == "bf16")
             *sums, norm = torch.cat([sums, clip_gradient(net, clip)[None]]).tolist()  # one wait for the device
             totals, counts = sums[: len(tasks)], sums[len(tasks) :]
             stop_unless_finite(step, dict(zip(tasks, totals, strict=True)), norm, solver)
@@ -214,11 +216,17 @@ def _weights(tasks: Mapping[str, Task], given: Mapping[str, float]) -> Tensor:
 
 
 def _backward(
-    accelerator: Accelerator, model: nn.Module, batch: Batch, tasks: Mapping[str, Task], weights: Tensor, bf16: bool
+    accelerator: Accelerator,
+    model: nn.Module,
+    inputs: Sequence[Tensor],
+    batch: Batch,
+    tasks: Mapping[str, Task],
+    weights: Tensor,
+    bf16: bool,
 ) -> Tensor:
     """Add the gradient of the batch's weighted loss; return each task's summed loss, then each number of labels."""
-    with torch.autocast(batch["image"].device.type, torch.bfloat16, enabled=bf16):
-        outputs = forward(model, batch["image"], tasks)
+    with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
+        outputs = forward(model, inputs, tasks)
     pairs = {name: task.loss(convert_to_fp32(outputs[name]), batch) for name, task in tasks.items()}
     for name, pair in pairs.items():
         if not isinstance(pair, tuple | list) or [getattr(value, "ndim", None) for value in pair] != [0, 0]:

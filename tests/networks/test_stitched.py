@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from xstitch_lib import CrossStitchUnit
-from xstitch_lib.networks import DenseUnit, cost, stitch
+from xstitch_lib.networks import DenseUnit, cost, intensity, sharing, step_times, stitch
 from xstitch_lib.networks.towers import fashion_cnn
 
 IMAGE = (1, 1, 28, 28)
@@ -52,6 +52,56 @@ class Net(nn.Module):
     def forward(self, x, scale=None):
         y = self.run(self, x) if self.run else self.conv2(self.conv1(x))
         return y if scale is None else y * scale
+
+
+class OnRegions(nn.Module):
+    """A tower with a picture and, of each, regions as inputs."""
+
+    def __init__(self, outputs=5):
+        super().__init__()
+        self.conv1, self.fc = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(8, outputs)
+
+    def forward(self, image, regions, weight=2.0):
+        seen = self.conv1(image).mean((2, 3))[:, None].expand(-1, regions.shape[1], -1)
+        return self.fc(torch.cat([seen, weight * regions], 2))
+
+
+PICTURES = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+REGIONS = torch.randn(6, 7, 4, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("example", [(PICTURES[:2], REGIONS[:2]), ((2, 3, 8, 8), (2, 7, 4)), (PICTURES[:1], (1, 7, 4))])
+def test_towers_may_have_several_inputs(example):
+    towers = pair(OnRegions)
+    net = stitch(towers, ["conv1"], example, alpha_same=1.0).eval()
+    for used in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        found = used(PICTURES, REGIONS)
+        assert all(torch.equal(found[task], tower(PICTURES, REGIONS)) for task, tower in towers.items())
+    assert not torch.equal(net(PICTURES, REGIONS)["a"], net(PICTURES, -REGIONS)["a"])
+
+
+def test_another_number_of_inputs_than_the_examples_is_refused():
+    net = stitch(pair(OnRegions), ["conv1"], (PICTURES[:1], REGIONS[:1]))
+    with pytest.raises(ValueError, match="stitched with 2 inputs in its example; got 1"):
+        net(PICTURES)
+    with pytest.raises(ValueError, match=r"tower 'a' does not run on the example \(1, 3, 8, 8\): .*regions"):
+        stitch(pair(OnRegions), ["conv1"], PICTURES[:1])
+
+
+def test_an_input_that_is_a_tuple_stands_in_one():
+    towers = pair(lambda: Net(lambda net, x: net.conv2(net.conv1(x[0]) * x[1])))
+    two = (PICTURES, torch.tensor(3.0))
+    net = stitch(towers, ["conv1"], (two,), alpha_same=1.0).eval()
+    assert torch.equal(net(two)["b"], towers["b"](two))
+
+
+def test_what_looks_at_a_network_takes_several_inputs():
+    net, example = stitch(pair(OnRegions), ["conv1"], (PICTURES[:1], REGIONS[:1])), (PICTURES, REGIONS)
+    assert sharing(net, example)["conv1"].shape == (4, 2, 2)
+    assert step_times({"net": net}, example, rounds=1)["net"] > 0
+    assert "units.conv1" in intensity(net, example).layer.tolist()
+    alone = OnRegions()
+    assert cost(alone, ((6, 3, 8, 8), (6, 7, 4))).multiplies == 8 * 8 * 4 * 27 + 7 * 8 * 5
 
 
 class TrainingNet(Net):

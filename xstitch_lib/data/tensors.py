@@ -1,6 +1,6 @@
 """Data sets that live in memory: a batch is an index_select, nothing waits for Python."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Self
 
@@ -16,6 +16,7 @@ class TensorData(Dataset):
 
     Args:
         tensors: name → (N, ...) tensor, for instance ``{"image": (N, 1, 28, 28), "article": (N,)}``.
+        inputs: names of those that the network takes, in its order; the others are labels.
 
     Raises:
         ValueError: if there is no tensor, one is something else, or their first dimensions differ.
@@ -27,7 +28,7 @@ class TensorData(Dataset):
     TensorData(5 samples: image (1, 28, 28), article ())
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]):
+    def __init__(self, tensors: Mapping[str, Tensor], inputs: Sequence[str] = ("image",)):
         if not isinstance(tensors, Mapping) or not all([isinstance(x, Tensor) for x in tensors.values()]):
             named = isinstance(tensors, Mapping)
             found = {k: type(x).__name__ for k, x in tensors.items()} if named else type(tensors).__name__
@@ -38,7 +39,7 @@ class TensorData(Dataset):
         lengths = {name: len(tensor) for name, tensor in tensors.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"every tensor of a data set needs one entry a sample; got lengths {lengths}")
-        self.tensors = dict(tensors)
+        self.tensors, self.inputs = dict(tensors), tuple(inputs)
 
     def __len__(self) -> int:
         return len(next(iter(self.tensors.values())))
@@ -68,7 +69,7 @@ class TensorData(Dataset):
     def with_tensors(self, tensors: Mapping[str, Tensor]) -> Self:
         """A data set of the same kind, which decodes in the same way, with other stored ``tensors``."""
         other = copy(self)
-        TensorData.__init__(other, tensors)
+        TensorData.__init__(other, tensors, self.inputs)
         return other
 
     def to(self, device: torch.device | str) -> Self:

@@ -9,7 +9,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from xstitch_lib.networks.dense import DenseUnit
-from xstitch_lib.networks.probe import batch_for, untouched
+from xstitch_lib.networks.probe import inputs_for, untouched
 from xstitch_lib.unit import CrossStitchUnit
 
 
@@ -27,7 +27,8 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
 
     Args:
         net: any network; of stitched ones the units are counted too.
-        example: one batch (B, ...), or its shape; run once, in eval mode, and nothing of ``net`` changes.
+        example: one batch (B, ...), or its shape, or a tuple of these, one an input, of which the first tells B; run
+            once, in eval mode, and nothing of ``net`` changes.
 
     Returns:
         All weights, alphas included; multiply-adds of one sample in convolutions, matrix products and units (T² for
@@ -43,8 +44,9 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
     >>> cost(nn.Linear(20, 5), example=(2, 20))
     Cost(parameters=105, multiplies=100, alphas=0, activations=80)
     """
-    batch = batch_for(net, example)
-    if len(batch) == 0:
+    inputs = inputs_for(net, example)
+    samples = len(inputs[0])
+    if samples == 0:
         raise ValueError("cost needs at least one sample; the example's batch is empty")
     in_units: list[int] = []
 
@@ -62,14 +64,14 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
 
     try:
         with torch.enable_grad(), untouched(net), counter, saved_tensors_hooks(keep, lambda tensor: tensor):
-            net(batch)
+            net(*inputs)
     finally:
         for hook in hooks:
             hook.remove()
     own = {tensor.untyped_storage() for tensor in [*net.parameters(), *net.buffers()]}
     return Cost(
         parameters=sum([parameter.numel() for parameter in net.parameters()]),
-        multiplies=(counter.get_total_flops() // 2 + sum(in_units)) // len(batch),
+        multiplies=(counter.get_total_flops() // 2 + sum(in_units)) // samples,
         alphas=sum([unit.alpha.numel() for unit in units]),
-        activations=sum([storage.nbytes() for storage in kept - own]) // len(batch),
+        activations=sum([storage.nbytes() for storage in kept - own]) // samples,
     )

@@ -16,8 +16,8 @@ from xstitch_lib.networks.named import Named
 from xstitch_lib.networks.probe import untouched
 
 
-def merge(towers: Named, units: Named, training: bool) -> fx.Graph:
-    """One graph ``x → {task: output}`` that calls every tower, with a unit after each stitched layer.
+def merge(towers: Named, units: Named, training: bool, inputs: int = 1) -> fx.Graph:
+    """One graph ``inputs → {task: output}`` that calls every tower, with a unit after each stitched layer.
 
     Each tower's nodes are copied up to the next stitched layer, then its unit's output takes the place of the
     layer's in everything copied later. So a value that lives across a stitch point (a residual, a
@@ -27,17 +27,18 @@ def merge(towers: Named, units: Named, training: bool) -> fx.Graph:
         towers: task → tower; the graph calls its layers as ``towers.<task>.<layer>``.
         units: layer name → the unit that stands after it, called as ``units.<layer>``.
         training: what ``self.training`` means in the towers' own forward.
+        inputs: how many every tower takes.
 
     Raises:
         ValueError: naming tower and layer, where a tower cannot be traced or its layers cannot be stitched.
     """
     graphs, points = {}, {}
     for task, tower in towers.items():
-        graphs[task], points[task] = _trace(task, tower, list(units), training)
+        graphs[task], points[task] = _trace(task, tower, list(units), training, inputs)
     merged = fx.Graph()
-    x = merged.placeholder("x")
-    values = {task: {node: x for node in graph.nodes if node.op == "placeholder"} for task, graph in graphs.items()}
-    rest = {task: iter(list(graph.nodes)) for task, graph in graphs.items()}
+    own = [merged.placeholder("x" if inputs == 1 else f"x{i}") for i in range(inputs)]
+    values = {task: _given(graph, own) for task, graph in graphs.items()}
+    rest = {task: iter([node for node in graph.nodes if node not in values[task]]) for task, graph in graphs.items()}
 
     for name in _order(graphs, points):
         for task in towers:
@@ -49,14 +50,20 @@ def merge(towers: Named, units: Named, training: bool) -> fx.Graph:
     return merged
 
 
+def _given(graph: fx.Graph, inputs: list[fx.Node]) -> dict[fx.Node, Any]:
+    """What a tower's graph starts from: its one placeholder holds all inputs, and the first nodes take them out."""
+    (placeholder,) = [node for node in graph.nodes if node.op == "placeholder"]
+    taken = dict(zip(list(graph.nodes)[1:], inputs, strict=False))
+    return {placeholder: tuple(inputs), **taken}
+
+
 def _copy(merged: fx.Graph, tower: str, rest: Iterator[fx.Node], values: dict, until: fx.Node | None = None) -> Any:
     for node in rest:
         if node.op == "output":
             return fx.node.map_arg(node.args[0], values.__getitem__)
-        if node.op != "placeholder":
-            values[node] = merged.node_copy(node, values.__getitem__)
-            if node.op in ("call_module", "get_attr"):
-                values[node].target = f"towers.{tower}" + node.target.removeprefix("tower")
+        values[node] = merged.node_copy(node, values.__getitem__)
+        if node.op in ("call_module", "get_attr"):
+            values[node].target = f"towers.{tower}" + node.target.removeprefix("tower")
         if node is until:
             return None
 
@@ -129,23 +136,25 @@ def _surroundings() -> tuple[bool, ...]:
     return torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")
 
 
-class _OneInput(nn.Module):
-    """Gives a tower's optional further inputs their defaults, and keeps what a tracer leaves behind off the tower."""
+class _Inputs(nn.Module):
+    """Gives a tower so many inputs, optional further ones their defaults, and keeps off it what a tracer leaves."""
 
-    def __init__(self, tower: nn.Module):
+    def __init__(self, tower: nn.Module, count: int):
         super().__init__()
-        self.tower = tower
+        self.tower, self.count = tower, count
 
-    def forward(self, x):
-        return self.tower(x)
+    def forward(self, inputs):
+        return self.tower(*[inputs[i] for i in range(self.count)])
 
 
-def _trace(task: str, tower: nn.Module, after: list[str], training: bool) -> tuple[fx.Graph, dict[str, fx.Node]]:
+def _trace(
+    task: str, tower: nn.Module, after: list[str], training: bool, inputs: int
+) -> tuple[fx.Graph, dict[str, fx.Node]]:
     with torch.enable_grad(), untouched(tower, training):
         tracer, rngs = _Tracer(tower, after), _rngs()
         try:
             with _stateless(tracer.opened):
-                graph = tracer.trace(_OneInput(tower))
+                graph = tracer.trace(_Inputs(tower, inputs))
             if _rngs() != rngs:
                 raise ValueError("it draws a random number, which a trace freezes: use torch.rand_like or F.dropout")
             if any([node.op == "get_attr" and not node.target.startswith("tower.") for node in graph.nodes]):

@@ -36,6 +36,20 @@ def untouched(net: nn.Module, training: bool = False) -> Iterator[None]:
         yield
 
 
+def entries(example: Any) -> tuple[Any, ...]:
+    """Of a tuple each entry is an input, anything else, a shape too, is the only one."""
+    return example if isinstance(example, tuple) and not _is_shape(example) else (example,)
+
+
+def inputs_for(net: nn.Module, example: Any) -> tuple[Any, ...]:
+    """What ``net`` is called with: each of `entries` by way of `batch_for`.
+
+    >>> [x.shape for x in inputs_for(nn.Identity(), ((1, 3, 8, 8), torch.zeros(5, 4)))]
+    [torch.Size([1, 3, 8, 8]), torch.Size([5, 4])]
+    """
+    return tuple([batch_for(net, one) for one in entries(example)])
+
+
 def batch_for(net: nn.Module, example: Any) -> Any:
     """``example``, or zeros where it is a shape, on the device of ``net``'s weights; zeros in their dtype too.
 
@@ -43,6 +57,10 @@ def batch_for(net: nn.Module, example: Any) -> Any:
     torch.float64
     """
     weights = next(net.parameters(), torch.empty(0))
-    if isinstance(example, tuple | list) and all([isinstance(size, Integral) for size in example]):
+    if _is_shape(example):
         return torch.zeros([int(size) for size in example], dtype=weights.dtype, device=weights.device)
     return example.to(weights.device) if isinstance(example, Tensor) else example
+
+
+def _is_shape(example: Any) -> bool:
+    return isinstance(example, tuple | list) and all([isinstance(size, Integral) for size in example])

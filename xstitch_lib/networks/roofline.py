@@ -9,7 +9,7 @@ import torch
 from torch import Size, Tensor, nn
 
 from xstitch_lib.networks.dense import DenseUnit
-from xstitch_lib.networks.probe import batch_for, untouched
+from xstitch_lib.networks.probe import inputs_for, untouched
 from xstitch_lib.unit import CrossStitchUnit
 
 UNITS = (CrossStitchUnit, DenseUnit)
@@ -21,8 +21,8 @@ def intensity(net: nn.Module, example: Tensor | Size | Sequence[int]) -> pd.Data
 
     Args:
         net: a tower, a stitched network, or any other whose layers are modules.
-        example: one batch, or its shape. All of it counts: weights move once a batch, so the intensity of
-            fully connected layers grows with it.
+        example: one batch, or its shape, or a tuple of these, one an input. All of it counts: weights move once a
+            batch, so the intensity of fully connected layers grows with it.
 
     Returns:
         One row a call of a layer, in the order they run: ``layer``, a name in ``net``; ``kind``, "conv", "fc", "pool"
@@ -42,7 +42,7 @@ def intensity(net: nn.Module, example: Tensor | Size | Sequence[int]) -> pd.Data
         towers.seg.fc8   fc  2949120  364112        8.1
     towers.normals.fc8   fc  2949120  364112        8.1
     """
-    batch, rows = batch_for(net, example), []
+    inputs, rows = inputs_for(net, example), []
     names = _names({name: module for name, module in net.named_modules() if isinstance(module, COUNTED)}, net)
 
     def note(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
@@ -53,7 +53,7 @@ def intensity(net: nn.Module, example: Tensor | Size | Sequence[int]) -> pd.Data
     hooks = [module.register_forward_hook(note) for module in names]
     try:
         with torch.no_grad(), untouched(net):
-            net(batch)
+            net(*inputs)
     finally:
         for hook in hooks:
             hook.remove()

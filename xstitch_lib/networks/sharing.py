@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from xstitch_lib.networks.probe import untouched
+from xstitch_lib.networks.probe import entries, untouched
 from xstitch_lib.unit import CrossStitchUnit
 
 AT_ONCE = 32  # images in a forward pass
 
 
-def sharing(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
+def sharing(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
     """The share of each mixed map's variance that comes from each task's map, channel by channel.
 
     A unit's output is a sum, ``y_i = sum over j of alpha_ij x_j``. Task j's share of its variance is
@@ -21,7 +21,7 @@ def sharing(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
     Args:
         net: a network with `CrossStitchUnit` modules in ``net.units``, as `stitch` makes it.
-        images: one batch of what ``net`` takes.
+        images: one batch of what ``net`` takes; of several inputs a tuple.
 
     Returns:
         layer → (C, T, T); NaN for a channel that never changes, so ``.nanmean(0)`` sums up a layer.
@@ -39,7 +39,7 @@ def sharing(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def correlation(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
+def correlation(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
     """How alike the tasks' maps are that a unit mixes: layer → (C, T, T), the correlation channel by channel.
 
     Args, Raises:
@@ -52,7 +52,7 @@ def correlation(net: nn.Module, images: Tensor) -> dict[str, Tensor]:
     return found
 
 
-def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUnit, Tensor]]:
+def _moments(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> Mapping[str, tuple[CrossStitchUnit, Tensor]]:
     """Layer → the unit, and (C, T, T) covariances of the maps that it mixes."""
     units = {name: unit for name, unit in getattr(net, "units", {}).items() if isinstance(unit, CrossStitchUnit)}
     if not units:
@@ -73,8 +73,8 @@ def _moments(net: nn.Module, images: Tensor) -> Mapping[str, tuple[CrossStitchUn
     device = next(net.parameters()).device
     try:
         with torch.no_grad(), untouched(net):
-            for some in images.split(AT_ONCE):
-                net(some.to(device))
+            for some in zip(*[x.split(AT_ONCE) for x in entries(images)], strict=True):
+                net(*[x.to(device) for x in some])
     finally:
         for hook in hooks:
             hook.remove()

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.merge import merge, only_output
 from xstitch_lib.networks.named import Named, did_you_mean
-from xstitch_lib.networks.probe import batch_for, untouched
+from xstitch_lib.networks.probe import entries, inputs_for, untouched
 from xstitch_lib.unit import CrossStitchUnit
 
 
@@ -34,7 +34,8 @@ def stitch(
             ``nn.Identity`` there in the towers' forward and name that.
         example: one batch, or its shape. It is run through every tower, without gradient and in eval mode, to learn
             the maps' shapes and to compare what torch.fx made of the tower with the tower; training flags, statistics
-            and RNGs stay as they were. The net takes one input and hands it to every tower; it may be a dict or tuple.
+            and RNGs stay as they were. For towers with several inputs a tuple of batches or shapes, one an input; the
+            net hands each to every tower. An input may be a dict; one that is a tuple stands in a tuple of its own.
         per: "channel", a T×T matrix for each channel (dim 1); "layer", one for the whole map; "dense", the
             re-implementation's matrix over all values (`DenseUnit`), for which the towers' maps may differ in shape.
             Where dim 1 is no channel (tokens (B, N, D), time first), take "layer".
@@ -61,7 +62,7 @@ def stitch(
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
     for unit in units.values() if weights is not None else []:
         unit.to(torch.promote_types(unit.alpha.dtype, weights.dtype))  # where autocast is on, maps have fewer bits
-    net = Stitched(towers, units)
+    net = Stitched(towers, units, inputs=len(inputs_for(next(iter(towers.values())), example)))
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
     return net
@@ -73,6 +74,7 @@ class Stitched(nn.Module):
     Attributes:
         towers: task → tower, the modules themselves. Layers are looked up at every call, so one may be replaced.
         units: layer name → unit, in the order they were named. ``units.parameters()`` are all the alphas.
+        inputs: how many the net and every tower take.
 
     Shape:
         what a tower takes → ``{task: what that tower returns}``.
@@ -86,14 +88,19 @@ class Stitched(nn.Module):
     read from themselves are those at stitching, so after changing one stitch again.
     """
 
-    def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module]):
+    def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module], inputs: int = 1):
         super().__init__()
-        self.towers, self.units = Named(towers), Named(units)
+        self.towers, self.units, self.inputs = Named(towers), Named(units), inputs
         self.training = any([tower.training for tower in towers.values()])
         self._write_programs()
 
-    def forward(self, x) -> dict[str, Any]:
-        return self._programs[self.training](self, x)
+    def forward(self, *inputs) -> dict[str, Any]:
+        if len(inputs) != self.inputs:
+            raise ValueError(
+                f"this net was stitched with {self.inputs} inputs in its example; got {len(inputs)}: call it with as "
+                "many, or stitch with a tuple of as many batches or shapes"
+            )
+        return self._programs[self.training](self, *inputs)
 
     def layout(self) -> dict[str, list[tuple[str, bool]]]:
         """For each task its layers from input to output, each with whether a unit stands after it (figure 4).
@@ -104,7 +111,7 @@ class Stitched(nn.Module):
 
     def program(self) -> str:
         """The forward pass that stitching wrote, in eval mode, as Python source."""
-        return merge(self.towers, self.units, training=False).python_code("self").src.strip()
+        return merge(self.towers, self.units, False, self.inputs).python_code("self").src.strip()
 
     def _layers(self, module: nn.Module, prefix: str) -> Iterator[tuple[str, bool]]:
         for child_name, child in module._modules.items():  # named_children() leaves out a module's second use
@@ -116,7 +123,7 @@ class Stitched(nn.Module):
                 yield name, name in self.units
 
     def _write_programs(self) -> None:
-        graphs = {training: merge(self.towers, self.units, training) for training in (False, True)}
+        graphs = {training: merge(self.towers, self.units, training, self.inputs) for training in (False, True)}
         # plain functions of this module, so that parameters and state are in one place only
         self._programs = {training: fx.GraphModule(self, graph).forward.__func__ for training, graph in graphs.items()}
 
@@ -156,13 +163,13 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
         tower.get_submodule(name).register_forward_hook(lambda module, args, output, kept=kept: kept.append(output))
         for name, kept in outputs.items()
     ]
-    batch = batch_for(tower, example)
+    inputs = inputs_for(tower, example)
     try:
         with torch.no_grad(), untouched(tower):
-            tower(batch)
+            tower(*inputs)
     except Exception as error:
-        shape = tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__
-        raise ValueError(f"tower {task!r} does not run on the example {shape}: {error}") from error
+        shapes = ", ".join([str(tuple(x.shape)) if isinstance(x, Tensor) else type(x).__name__ for x in inputs])
+        raise ValueError(f"tower {task!r} does not run on the example {shapes}: {error}") from error
     finally:
         for hook in hooks:
             hook.remove()
@@ -197,17 +204,17 @@ def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any
     """Refuse a tower whose traced program answers otherwise than the tower itself, in eval mode."""
     alone = nn.Module()
     alone.towers, alone.units = Named({task: tower}), Named({name: _Passing() for name in after})
-    traced = fx.GraphModule(alone, merge(alone.towers, alone.units, training=False)).forward.__func__
-    batch = batch_for(tower, example)
-    if isinstance(batch, Tensor) and not isinstance(example, Tensor) and batch.is_floating_point():
-        with untouched(tower):
-            batch = torch.randn_like(batch)  # of zeros a tower may say nothing
+    inputs = inputs_for(tower, example)
+    traced = fx.GraphModule(alone, merge(alone.towers, alone.units, False, len(inputs))).forward.__func__
+    with untouched(tower):  # of zeros a tower may say nothing
+        given = zip(inputs, entries(example), strict=True)
+        inputs = [x if isinstance(one, Tensor) else _random(x) for x, one in given]
 
-    def leaves(forward: Callable[[Any], Any]) -> list[Any]:
+    def leaves(forward: Callable[..., Any]) -> list[Any]:
         with torch.no_grad(), untouched(tower):
-            return tree_leaves(forward(batch))
+            return tree_leaves(forward(*inputs))
 
-    own, found = leaves(tower), leaves(lambda x: traced(alone, x)[task])
+    own, found = leaves(tower), leaves(lambda *inputs: traced(alone, *inputs)[task])
     if len(own) != len(found) or not all(map(_alike, own, found)):
         raise ValueError(
             f"tower {task!r} ({type(tower).__name__}) cannot be stitched after {', '.join(after)}: traced by torch.fx "
@@ -215,6 +222,10 @@ def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any
             "mode, or the forward of a module around these layers asks for what a trace answers once and for all, such "
             "as isinstance(x, Tensor) or torch.is_grad_enabled(): move that into a child without a stitched layer"
         )
+
+
+def _random(x: Any) -> Any:
+    return torch.randn_like(x) if isinstance(x, Tensor) and x.is_floating_point() else x
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -9,7 +9,7 @@ from statistics import median
 import torch
 from torch import Size, Tensor, nn
 
-from xstitch_lib.networks.probe import batch_for, untouched
+from xstitch_lib.networks.probe import inputs_for, untouched
 
 
 def step_times(
@@ -20,7 +20,7 @@ def step_times(
     Args:
         nets: name → network, from a batch to {task: output} or one output. Copies run, in train mode: of ``nets``
             nothing changes.
-        example: the batch, or its shape.
+        example: the batch, or its shape, or a tuple of these, one an input.
         rounds: after three to warm up. In each every network runs once, a different one first, so a machine that slows
             down slows all of them.
 
@@ -36,7 +36,7 @@ def step_times(
     """
     if not nets or rounds < 1:
         raise ValueError(f"step_times needs a network and at least 1 round; got {len(nets)} networks, rounds={rounds}")
-    steps = {name: _step(copy.deepcopy(net).train(), batch_for(net, example)) for name, net in nets.items()}
+    steps = {name: _step(copy.deepcopy(net).train(), inputs_for(net, example)) for name, net in nets.items()}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     names, collecting = list(steps), gc.isenabled()
     gc.disable()  # a collection would be charged to whoever is running
@@ -97,12 +97,12 @@ def _seconds(work: Callable[[], object], rounds: int) -> float:
     return min(times)  # at best
 
 
-def _step(net: nn.Module, batch: Tensor) -> Callable[[], None]:
+def _step(net: nn.Module, inputs: tuple[Tensor, ...]) -> Callable[[], None]:
     def step() -> None:
         net.zero_grad()
-        out = net(batch)
+        out = net(*inputs)
         sum([y.sum() for y in (out.values() if isinstance(out, Mapping) else [out])]).backward()
-        if batch.is_cuda:
-            torch.cuda.synchronize(batch.device)
+        if inputs[0].is_cuda:
+            torch.cuda.synchronize(inputs[0].device)
 
     return step

@@ -44,8 +44,8 @@ class Apart(nn.Module):
         super().__init__()
         self.nets = Named(nets)
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        outputs = {task: net(x) for task, net in self.nets.items()}
+    def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
+        outputs = {task: net(*inputs) for task, net in self.nets.items()}
         return {task: found[task] if isinstance(found, Mapping) else found for task, found in outputs.items()}
 
 
