@@ -5,17 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import Optimizer
 
 from xstitch_lib.networks.dense import DenseLayer, DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
 
 Schedule = Callable[[float], float]
-
-OPTIMIZERS = {
-    "sgd": lambda groups: SGD(groups, momentum=0.9, fused=True),  # fused: one kernel, not three a parameter
-    "adam": lambda groups: Adam(groups, fused=True),
-}
 
 
 def parameter_groups(

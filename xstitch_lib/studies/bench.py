@@ -19,6 +19,7 @@ from xstitch_lib.history import History
 from xstitch_lib.networks.named import Named
 from xstitch_lib.optim import constant, cosine
 from xstitch_lib.provenance import fingerprint, has_bf16
+from xstitch_lib.recipe import Recipe
 from xstitch_lib.studies.live import live_runs, mark_as_used
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
@@ -107,32 +108,31 @@ class Bench:
         scale, world, file = self.scale, self.world, self._file(name, phase, net)
         if not scale.steps[phase]:
             return History(list(tasks))
-        settings = dict(
+        recipe = Recipe(
             steps=scale.steps[phase],
             lr=scale.lr[phase],
             unit_lr_scale=unit_lr_scale,
             seed=seed_of(f"{self.seed} order {order} {phase}"),
-            resume=self.folder / file,
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,
             schedule=SCHEDULES[scale.schedule] if phase else constant,
             augment=world.augment,
-            validation=world.watched(tasks) if phase else None,
             precision=self.precision,
             channels_last=scale.channels_last,
             snapshots=scale.snapshots if phase else 0,
             checkpoint_every=_every_few_minutes(scale.steps[phase]),
         )
+        where = {"resume": self.folder / file, "validation": world.watched(tasks) if phase else None}
         with self._turn(file):
             mark_as_used(self.folder / file)
             try:
-                return fit(net, tasks, world.train, **settings)
+                return fit(net, tasks, world.train, recipe, **where)
             except CheckpointError:
                 if not self._live:
                     raise
                 (self.folder / file).unlink()  # nobody's but this folder's: trained anew
-                return fit(net, tasks, world.train, **settings)
+                return fit(net, tasks, world.train, recipe, **where)
 
     @contextmanager
     def _turn(self, file: str) -> Iterator[None]:

@@ -1,0 +1,126 @@
+"""How a network is trained, as one value: what `fit` takes, studies vary and checkpoints compare."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from xstitch_lib.optim import Schedule, constant, factors, parameter_groups
+
+Batch = dict[str, Tensor]
+
+OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]]], Optimizer]] = {
+    "sgd": lambda groups: SGD(groups, momentum=0.9, fused=True),  # fused: one kernel, not three a parameter
+    "adam": lambda groups: Adam(groups, fused=True),
+    "adamw": lambda groups: AdamW(groups, fused=True),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The training options of `fit`, which takes them one by one or as one of these.
+
+    Attributes:
+        steps: optimizer steps in all, those before a resume included.
+        lr, unit_lr_scale: learning rate of the weights; that of the alphas is ``lr * unit_lr_scale``. The default is
+            the paper's, for SGD; Adam moves every weight by about its rate a step, so take about 10 with it, or less.
+        seed: of data order, dropout and augmentation; the initial weights are the caller's.
+        batch_size: of all processes together. Each epoch is a fresh permutation; its last, incomplete batch is
+            dropped, unless the whole set is smaller than a batch.
+        optimizer: "sgd", with momentum 0.9, "adam", "adamw", or a function of the groups that `parameter_groups`
+            makes, such as ``lambda groups: torch.optim.RMSprop(groups, alpha=0.9)``.
+        weight_decay: of the weights; alphas have none.
+        schedule: progress in [0, 1) → the factor on both learning rates; see `cosine`, `milestones`, `warmup`.
+        clip: the largest norm of the gradient of all parameters together.
+        loss_weights: task → factor; 1 where not given.
+        augment: a function of a batch, on the device; its randomness must come from torch's global generators.
+        precision: "no", or "bf16" for autocast around the forward pass; losses are float32.
+        channels_last: keep images and convolutions in that memory format, which most hardware prefers; inputs that are
+            not (B, C, H, W) stay as they are.
+        log_every: steps from one loss in the history to the next.
+        snapshots: alphas are kept, and ``validation`` looked at, at that many evenly spaced steps, the first and the
+            last included; 0 for none.
+        checkpoint_every: steps from one checkpoint to the next.
+
+    Raises:
+        ValueError: for values that are none of these.
+
+    >>> recipe = Recipe(steps=1000, lr=1e-3, optimizer="adam", unit_lr_scale=10)
+    >>> recipe.marks[:3], recipe.marks[-1]
+    ([0, 53, 105], 1000)
+    """
+
+    steps: int
+    lr: float
+    unit_lr_scale: float = 100.0
+    seed: int = 0
+    batch_size: int = 128
+    optimizer: str | Callable[[list[dict[str, Any]]], Optimizer] = "sgd"
+    weight_decay: float = 0.0
+    schedule: Schedule = constant
+    clip: float | None = None
+    loss_weights: Mapping[str, float] | None = None
+    augment: Callable[[Batch], Batch] | None = None
+    precision: str = "no"
+    channels_last: bool = False
+    log_every: int = 10
+    snapshots: int = 20
+    checkpoint_every: int = 500
+
+    def __post_init__(self):
+        object.__setattr__(self, "loss_weights", dict(self.loss_weights or {}))
+        counts = {name: getattr(self, name) for name in ("steps", "log_every", "checkpoint_every")}
+        known = callable(self.optimizer) or self.optimizer in OPTIMIZERS
+        if not known or self.precision not in ("no", "bf16") or min(counts.values()) < 1:
+            found = {"optimizer": self.optimizer, "precision": self.precision, **counts}
+            names = ", ".join([repr(name) for name in OPTIMIZERS])
+            raise ValueError(
+                f"training needs optimizer {names} or a function, precision 'no' or 'bf16', and {', '.join(counts)} "
+                "≥ 1; got " + ", ".join([f"{name}={value!r}" for name, value in found.items()])
+            )
+        rates = {name: getattr(self, name) for name in ("lr", "unit_lr_scale", "weight_decay")}
+        if not all([math.isfinite(rate) for rate in rates.values()]):
+            raise ValueError(f"training needs {', '.join(rates)} to be finite; got {rates}")
+        if not all([math.isfinite(weight) for weight in self.loss_weights.values()]):
+            raise ValueError(f"loss_weights must be finite; got {self.loss_weights}")
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"clip must be above 0, or None to leave the gradient as it is; got {self.clip}")
+        if self.snapshots < 0 or self.snapshots == 1:
+            raise ValueError(
+                f"snapshots must be 0 for none, or at least 2, the first and the last step; got {self.snapshots}"
+            )
+
+    @property
+    def rates(self) -> list[float]:
+        """The schedule's factor at each step."""
+        return factors(self.schedule, self.steps)
+
+    @property
+    def marks(self) -> list[int]:
+        """The steps of the snapshots."""
+        return sorted({round(i * self.steps / max(1, self.snapshots - 1)) for i in range(self.snapshots)})
+
+    def solver(self, net: nn.Module) -> Optimizer:
+        """A fresh optimizer of the network's weights and alphas."""
+        make = self.optimizer if callable(self.optimizer) else OPTIMIZERS[self.optimizer]
+        return make(parameter_groups(net, self.lr, self.unit_lr_scale, self.weight_decay))
+
+    def weights(self, tasks: Mapping[str, Any]) -> Tensor:
+        """One factor a task, in their order.
+
+        Raises:
+            ValueError: if ``loss_weights`` names another task.
+        """
+        if unknown := set(self.loss_weights) - set(tasks):
+            raise ValueError(f"loss_weights={sorted(unknown)} are for none of the tasks {list(tasks)}")
+        return torch.tensor([float(self.loss_weights.get(name, 1)) for name in tasks])
+
+    def settings(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
+        """What must be equal for a run to be the same one: all fields, the schedule by its values."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "checkpoint_every"}
+        rates = torch.tensor(self.rates, dtype=torch.float64)
+        return own | {"schedule": rates, "loss_weights": self.weights(tasks).tolist()}
