@@ -43,6 +43,7 @@ bench: .venv/.test ## speed, as ratios measured side by side; leave the machine 
 	$(BIN)/python benchmarks/bench_unit.py
 	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_engine.py
+	$(BIN)/python benchmarks/bench_neighbours.py
 
 STUDY ?= table5
 SCALE ?= small
