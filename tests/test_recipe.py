@@ -46,7 +46,7 @@ def test_an_optimizer_may_be_ones_own(name):
     [
         ({"optimizer": "rmsprop"}, "optimizer 'sgd', 'adam', 'adamw' or a function, .* got optimizer='rmsprop'"),
         ({"precision": "fp16"}, "precision 'no' or 'bf16', .* precision='fp16'"),
-        ({"steps": 0}, "steps, log_every, checkpoint_every ≥ 1; .* steps=0"),
+        ({"steps": 0}, "steps, batch_size, log_every, checkpoint_every ≥ 1; .* steps=0"),
         ({"lr": float("nan")}, "lr, unit_lr_scale, weight_decay to be finite; got .*nan"),
         ({"loss_weights": {"a": float("inf")}}, "loss_weights must be finite; got .*inf"),
         ({"clip": 0.0}, "clip must be above 0"),
@@ -67,7 +67,23 @@ def test_a_schedule_is_told_by_its_values():
     """Two functions that give the same factors are one run, a third is another."""
     tasks = {"a": None}
     same = replace(RECIPE, schedule=lambda progress: cosine(progress))
-    settings = [recipe.settings(tasks) for recipe in (RECIPE, same, replace(RECIPE, schedule=lambda p: 1 - p))]
+    another = replace(RECIPE, schedule=lambda p: 1 - p)
+    settings = [recipe.settings(tasks, recipe.solver(stitched())) for recipe in (RECIPE, same, another)]
     assert torch.equal(settings[0]["schedule"], settings[1]["schedule"])
     assert not torch.equal(settings[0]["schedule"], settings[2]["schedule"])
     assert settings[0]["loss_weights"] == [1.0] and "checkpoint_every" not in settings[0]
+
+
+def test_what_an_optimizer_of_ones_own_is_made_with_belongs_to_the_run(tmp_path):
+    def by(momentum):
+        return lambda groups: torch.optim.SGD(groups, momentum=momentum)
+
+    train(stitched(), optimizer=by(0.9), resume=tmp_path / "run.ckpt")
+    with pytest.raises(ValueError, match=r"optimizer was .*'momentum': 0.9.* is .*'momentum': 0.5"):
+        train(stitched(), optimizer=by(0.5), resume=tmp_path / "run.ckpt")
+
+
+def test_a_recipe_needs_steps_and_a_rate_and_can_be_a_key():
+    with pytest.raises(ValueError, match=r"fit needs lr: fit\(net, tasks, train, steps=1000, lr=1e-3\)"):
+        fit(stitched(), TASKS, samples(), steps=3)
+    assert {RECIPE: 1}[replace(RECIPE)] == 1

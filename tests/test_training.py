@@ -106,7 +106,7 @@ def test_what_a_loss_is_divided_by_may_be_below_1(monkeypatch, missing):
     assert_same(runs[0][0], runs[1][0])
     assert runs[0][1] == runs[1][1]
     if missing == 1:
-        assert_same(runs[0][0], weights(stitched())), "no label, no step"
+        assert_same(runs[0][0], weights(stitched()))  # no label, no step
 
 
 class Scaled(nn.Module):
@@ -134,7 +134,7 @@ def test_a_network_gets_the_inputs_that_its_data_name(tmp_path):
     assert torch.equal(answers, net.eval()(whole.tensors["image"], factor)["a"].argmax(1))
     swapped = TensorData(data.tensors, inputs=("factor", "image"))
     with pytest.raises(ValueError, match=r"inputs was .'image', 'factor'., is .'factor', 'image'."):
-        train(net, swapped, steps=60, unit_lr_scale=1, validation=data, resume=tmp_path / "run.ckpt", snapshots=2)
+        train(net, swapped, steps=60, unit_lr_scale=1, validation=swapped, resume=tmp_path / "run.ckpt", snapshots=2)
     with pytest.raises(ValueError, match=r'needs samples with "image" and "mask"; got 40 samples .* inputs= names'):
         evaluate(net, TASKS, TensorData(data.tensors, inputs=("image", "mask")))
 
@@ -284,7 +284,11 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(bad_step,
         ({"tasks": {**TASKS, "c": TASKS["a"]}}, r"an output for each of \['a', 'b', 'c'\]; got \['a', 'b'\]"),
         ({"data": TensorData({"picture": torch.zeros(3, 6)})}, r"with \"image\"; got 3 samples with \['picture'\]"),
         ({"loss_weights": {"c": 2.0}}, r"loss_weights=\['c'\]"),
-        ({"batch_size": 0}, "a batch of 0 samples"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"learning_rate": 0.1}, "fit has no option 'learning_rate'"),
+        ({"recipe": 1000}, "fit takes a Recipe, or options by name, .*; got 1000"),
+        ({"optimizer": lambda groups: torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)}, "groups that it is giv"),
+        ({"validation": TensorData(samples().tensors, inputs=["image", "a"])}, r"validation hands .*'a'\], its train"),
         ({"loss_weights": {"a": NAN}}, r"loss_weights must be finite; got \{'a': nan\}"),
         ({"lr": NAN}, "to be finite; got {'lr': nan"),
         ({"unit_lr_scale": float("inf")}, "'unit_lr_scale': inf"),

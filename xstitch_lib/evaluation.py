@@ -51,7 +51,7 @@ def predict(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_s
     """A network's answers to all of ``data``: task → (N, ...) predictions, on the CPU. Arguments as for `evaluate`."""
     answers = {name: [] for name in tasks}
     for outputs, batch in _outputs(net, tasks, data, batch_size):
-        size = batch[data.inputs[0]].shape[2:]
+        size = batch["image" if "image" in batch else data.inputs[0]].shape[2:]
         for name, task in tasks.items():
             answers[name].append(task.predict(outputs[name], size).cpu())
     return {name: torch.cat(parts) for name, parts in answers.items()}

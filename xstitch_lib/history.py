@@ -52,7 +52,7 @@ class History:
         return {layer: torch.stack(shots).numpy() for layer, shots in self._alphas.items()}
 
     def add_losses(self, totals: Sequence[float], counts: Sequence[float]) -> None:
-        """Count one step: each task's summed loss, and how many labels the sum is over."""
+        """Count one step: each task's summed loss, and what it is divided by."""
         for sums, total, count in zip(self._sums, totals, counts, strict=True):
             sums[0] += total
             sums[1] += count

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from xstitch_lib.networks.named import did_you_mean
 from xstitch_lib.optim import Schedule, constant, factors, parameter_groups
 
 Batch = dict[str, Tensor]
@@ -63,7 +64,7 @@ class Recipe:
     weight_decay: float = 0.0
     schedule: Schedule = constant
     clip: float | None = None
-    loss_weights: Mapping[str, float] | None = None
+    loss_weights: Mapping[str, float] | None = field(default=None, hash=False)
     augment: Callable[[Batch], Batch] | None = None
     precision: str = "no"
     channels_last: bool = False
@@ -73,7 +74,7 @@ class Recipe:
 
     def __post_init__(self):
         object.__setattr__(self, "loss_weights", dict(self.loss_weights or {}))
-        counts = {name: getattr(self, name) for name in ("steps", "log_every", "checkpoint_every")}
+        counts = {name: getattr(self, name) for name in ("steps", "batch_size", "log_every", "checkpoint_every")}
         known = callable(self.optimizer) or self.optimizer in OPTIMIZERS
         if not known or self.precision not in ("no", "bf16") or min(counts.values()) < 1:
             found = {"optimizer": self.optimizer, "precision": self.precision, **counts}
@@ -105,9 +106,19 @@ class Recipe:
         return sorted({round(i * self.steps / max(1, self.snapshots - 1)) for i in range(self.snapshots)})
 
     def solver(self, net: nn.Module) -> Optimizer:
-        """A fresh optimizer of the network's weights and alphas."""
+        """A fresh optimizer of the network's weights and alphas.
+
+        Raises:
+            ValueError: if a function of one's own makes it of other groups than it is given.
+        """
         make = self.optimizer if callable(self.optimizer) else OPTIMIZERS[self.optimizer]
-        return make(parameter_groups(net, self.lr, self.unit_lr_scale, self.weight_decay))
+        made = make(parameter_groups(net, self.lr, self.unit_lr_scale, self.weight_decay))
+        if not all(["base_lr" in group for group in made.param_groups]):
+            raise ValueError(
+                f"an optimizer of one's own must be made of the groups that it is given, lambda groups: "
+                f"{type(made).__name__}(groups, ...); got one of other groups"
+            )
+        return made
 
     def weights(self, tasks: Mapping[str, Any]) -> Tensor:
         """One factor a task, in their order.
@@ -119,8 +130,29 @@ class Recipe:
             raise ValueError(f"loss_weights={sorted(unknown)} are for none of the tasks {list(tasks)}")
         return torch.tensor([float(self.loss_weights.get(name, 1)) for name in tasks])
 
-    def settings(self, tasks: Mapping[str, Any]) -> dict[str, Any]:
-        """What must be equal for a run to be the same one: all fields, the schedule by its values."""
+    def settings(self, tasks: Mapping[str, Any], solver: Optimizer) -> dict[str, Any]:
+        """What must be equal for a run to be the same one: all fields, functions by what they make."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "checkpoint_every"}
+        if callable(self.optimizer):
+            own["optimizer"] = f"{type(solver).__name__} {solver.defaults}"
         rates = torch.tensor(self.rates, dtype=torch.float64)
         return own | {"schedule": rates, "loss_weights": self.weights(tasks).tolist()}
+
+
+def made(recipe: Recipe | None, options: Mapping[str, Any]) -> Recipe:
+    """The recipe with these options, or one of the options alone.
+
+    Raises:
+        ValueError: for what is no recipe, an unknown option, or options that lack steps or lr.
+    """
+    names = [f.name for f in fields(Recipe)]
+    if not isinstance(recipe, Recipe | None):
+        raise ValueError(f"fit takes a Recipe, or options by name, steps=1000, lr=1e-3; got {recipe!r}")
+    for name in options:
+        if name not in names:
+            raise ValueError(f"fit has no option {name!r}{did_you_mean(name, names)}")
+    if recipe is not None:
+        return replace(recipe, **options)
+    if lacking := [name for name in ("steps", "lr") if name not in options]:
+        raise ValueError(f"fit needs {' and '.join(lacking)}: fit(net, tasks, train, steps=1000, lr=1e-3)")
+    return Recipe(**options)

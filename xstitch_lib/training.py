@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from xstitch_lib.data.tensors import TensorData
 from xstitch_lib.evaluation import check_data, evaluate, forward
 from xstitch_lib.history import History
 from xstitch_lib.optim import clip_gradient, find_units, set_rates, stop_unless_finite
-from xstitch_lib.recipe import Batch, Recipe
+from xstitch_lib.recipe import Batch, Recipe, made
 from xstitch_lib.tasks import Task
 
 Metrics = Mapping[str, Mapping[str, float]]
@@ -40,7 +39,7 @@ def fit(
         net: maps its inputs (B, ...) to {task: output}; for one task also to the bare output. Units are optional.
         tasks: task → what it is trained for, for instance ``{"seg": Classification("article", 10)}``.
         train: samples in memory; its ``inputs`` go to the network, the other tensors are labels. Labels may be missing:
-            the loss of a task is its mean over the labelled samples of the batch, 0 if there are none.
+            the loss of a task is its mean over what is labelled in the batch, 0 if nothing is.
         recipe, options: how it is trained: ``steps=1000, lr=1e-3`` and whatever else a `Recipe` has, or a `Recipe`, or
             one with some of its options changed.
         resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and at the end.
@@ -59,7 +58,7 @@ def fit(
     On the CPU a run that is killed and resumed ends, bit for bit, where an uninterrupted one does. Under torchrun
     each process takes its share of every batch; without dropout and batch norm the result is that of one process.
     """
-    recipe = Recipe(**options) if recipe is None else replace(recipe, **options)
+    recipe = made(recipe, options)
     _check(tasks)
     data = {"train": train}
     if validation is not None and not callable(validation):
@@ -70,17 +69,24 @@ def fit(
     device, rank, processes = accelerator.device, accelerator.process_index, accelerator.num_processes
     for use, part in data.items():
         check_data(f"fit's {use}", part, tasks, device)
+        if part.inputs != train.inputs:
+            raise ValueError(
+                f"fit's {use} hands the network {list(part.inputs)}, its train {list(train.inputs)}: give both the "
+                "same inputs="
+            )
     pictures = [name for name in train.inputs if train.tensors[name].ndim == 4]
-    recipe = replace(recipe, channels_last=recipe.channels_last and bool(pictures))
-    layout = torch.channels_last if recipe.channels_last else torch.preserve_format
+    channels_last = recipe.channels_last and bool(pictures)
+    layout = torch.channels_last if channels_last else torch.preserve_format
     net.to(device, memory_format=layout).train()
     solver = recipe.solver(net)
     batches = Batches(train.to(device), recipe.batch_size, recipe.seed, rank, processes)
     look = _look(validation, tasks, device)
     history, weights = History(list(tasks)), recipe.weights(tasks).to(device)
     steps, rates, marks = recipe.steps, recipe.rates, {*recipe.marks}
-    settings = recipe.settings(tasks) | {"processes": processes, "inputs": list(train.inputs)}
+    settings = recipe.settings(tasks, solver) | {"processes": processes, "channels_last": channels_last}
     settings["watched"] = validation if callable(validation) else None
+    if train.inputs != TensorData.inputs:
+        settings["inputs"] = list(train.inputs)
     random_state = RandomState(accelerator)
     parts = {"net": net, "optimizer": solver, "batches": batches, "history": history, "random": random_state}
     made_with = describe(settings, net, tasks, **data) if resume is not None else {}
@@ -158,7 +164,7 @@ def _backward(
     weights: Tensor,
     bf16: bool,
 ) -> Tensor:
-    """Add the gradient of the batch's weighted loss; return each task's summed loss, then each number of labels."""
+    """Add the gradient of the batch's weighted loss; return each task's summed loss, then what each is divided by."""
     with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
         outputs = forward(model, inputs, tasks)
     pairs = {name: task.loss(convert_to_fp32(outputs[name]), batch) for name, task in tasks.items()}
@@ -169,7 +175,7 @@ def _backward(
                 f"to divide it by; got {pair!r}"
             )
     totals, counts = [torch.stack(values) for values in zip(*pairs.values(), strict=True)]
-    overall = accelerator.reduce(torch.stack([totals.detach(), counts.to(totals)]), "sum")  # of all processes
+    overall = accelerator.reduce(torch.stack([totals.detach(), counts.detach().to(totals)]), "sum")  # of all processes
     labelled = overall[1] != 0  # the others' loss is 0, not 0 / 0
     loss = (weights * totals / overall[1].where(labelled, 1)).sum()
     accelerator.backward(loss * accelerator.num_processes)  # gradients are averaged over processes

@@ -84,8 +84,20 @@ def test_another_number_of_inputs_than_the_examples_is_refused():
     net = stitch(pair(OnRegions), ["conv1"], (PICTURES[:1], REGIONS[:1]))
     with pytest.raises(ValueError, match="stitched with 2 inputs in its example; got 1"):
         net(PICTURES)
+    with pytest.raises(ValueError, match="does not run on the example list: several inputs stand in a tuple"):
+        stitch(pair(OnRegions), ["conv1"], [PICTURES[:1], REGIONS[:1]])
     with pytest.raises(ValueError, match=r"tower 'a' does not run on the example \(1, 3, 8, 8\): .*regions"):
         stitch(pair(OnRegions), ["conv1"], PICTURES[:1])
+
+
+def test_compiled_and_exported_nets_take_several_inputs_and_any_batch():
+    net = stitch(pair(OnRegions), ["conv1"], (PICTURES[:2], REGIONS[:2])).eval()
+    expected = net(PICTURES, REGIONS)
+    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(PICTURES, REGIONS), expected)
+    one, batch = stitched(), torch.export.Dim("batch", min=2)
+    program = torch.export.export(one.eval(), (PICTURES[:2],), dynamic_shapes={"x": {0: batch}})
+    torch.testing.assert_close(program.module()(PICTURES), one(PICTURES))
 
 
 def test_an_input_that_is_a_tuple_stands_in_one():

@@ -16,7 +16,8 @@ class TensorData(Dataset):
 
     Args:
         tensors: name → (N, ...) tensor, for instance ``{"image": (N, 1, 28, 28), "article": (N,)}``.
-        inputs: names of those that the network takes, in its order; the others are labels.
+        inputs: names of those that the network takes, in its order; the others are labels. What tasks on pixels and
+            augmentations take for the picture is called "image".
 
     Raises:
         ValueError: if there is no tensor, one is something else, or their first dimensions differ.
@@ -28,6 +29,8 @@ class TensorData(Dataset):
     TensorData(5 samples: image (1, 28, 28), article ())
     """
 
+    inputs: Sequence[str] = ("image",)
+
     def __init__(self, tensors: Mapping[str, Tensor], inputs: Sequence[str] = ("image",)):
         if not isinstance(tensors, Mapping) or not all([isinstance(x, Tensor) for x in tensors.values()]):
             named = isinstance(tensors, Mapping)
@@ -36,6 +39,8 @@ class TensorData(Dataset):
                 'a data set is a dict of tensors, {"image": (N, ...), "label": (N,)}; '
                 f"got {found}: make tensors of them with torch.as_tensor"
             )
+        if isinstance(inputs, str):
+            raise ValueError(f"inputs is a list of names, [{inputs!r}]; got the word {inputs!r}")
         lengths = {name: len(tensor) for name, tensor in tensors.items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"every tensor of a data set needs one entry a sample; got lengths {lengths}")

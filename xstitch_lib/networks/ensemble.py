@@ -34,7 +34,7 @@ class Ensemble(nn.Module):
         if len(self.nets) < 2:
             raise ValueError(f"an ensemble averages at least 2 networks; got {len(self.nets)}")
 
-    def forward(self, *inputs) -> Tensor:
+    def forward(self, x, *more) -> Tensor:
         """The logarithm of the averaged probabilities."""
-        logs = torch.stack([net(*inputs).log_softmax(1) for net in self.nets])
+        logs = torch.stack([net(x, *more).log_softmax(1) for net in self.nets])
         return logs.logsumexp(0) - math.log(len(logs))

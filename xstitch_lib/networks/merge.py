@@ -51,10 +51,9 @@ def merge(towers: Named, units: Named, training: bool, inputs: int = 1) -> fx.Gr
 
 
 def _given(graph: fx.Graph, inputs: list[fx.Node]) -> dict[fx.Node, Any]:
-    """What a tower's graph starts from: its one placeholder holds all inputs, and the first nodes take them out."""
-    (placeholder,) = [node for node in graph.nodes if node.op == "placeholder"]
-    taken = dict(zip(list(graph.nodes)[1:], inputs, strict=False))
-    return {placeholder: tuple(inputs), **taken}
+    """What a tower's graph starts from: its one placeholder stands for all inputs, its next nodes take them out."""
+    placeholder, *nodes = graph.nodes
+    return {placeholder: tuple(inputs), **dict(zip(nodes, inputs, strict=False))}
 
 
 def _copy(merged: fx.Graph, tower: str, rest: Iterator[fx.Node], values: dict, until: fx.Node | None = None) -> Any:

@@ -70,10 +70,12 @@ def _moments(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> Mapping[str
         unit.register_forward_pre_hook(lambda unit, args, layer=layer: look(layer, unit, args[0]))
         for layer, unit in units.items()
     ]
-    device = next(net.parameters()).device
+    device, inputs = next(net.parameters()).device, entries(images)
+    if len({len(x) for x in inputs}) > 1:
+        raise ValueError(f"inputs must have one entry a sample; got {[len(x) for x in inputs]}")
     try:
         with torch.no_grad(), untouched(net):
-            for some in zip(*[x.split(AT_ONCE) for x in entries(images)], strict=True):
+            for some in zip(*[x.split(AT_ONCE) for x in inputs], strict=True):
                 net(*[x.to(device) for x in some])
     finally:
         for hook in hooks:

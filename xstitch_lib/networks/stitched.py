@@ -62,7 +62,7 @@ def stitch(
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
     for unit in units.values() if weights is not None else []:
         unit.to(torch.promote_types(unit.alpha.dtype, weights.dtype))  # where autocast is on, maps have fewer bits
-    net = Stitched(towers, units, inputs=len(inputs_for(next(iter(towers.values())), example)))
+    net = Stitched(towers, units, inputs=len(entries(example)))
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
     return net
@@ -74,7 +74,7 @@ class Stitched(nn.Module):
     Attributes:
         towers: task → tower, the modules themselves. Layers are looked up at every call, so one may be replaced.
         units: layer name → unit, in the order they were named. ``units.parameters()`` are all the alphas.
-        inputs: how many the net and every tower take.
+        inputs: how many the net and every tower take, by position.
 
     Shape:
         what a tower takes → ``{task: what that tower returns}``.
@@ -88,19 +88,21 @@ class Stitched(nn.Module):
     read from themselves are those at stitching, so after changing one stitch again.
     """
 
+    inputs = 1  # of nets pickled before there could be more
+
     def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module], inputs: int = 1):
         super().__init__()
         self.towers, self.units, self.inputs = Named(towers), Named(units), inputs
         self.training = any([tower.training for tower in towers.values()])
         self._write_programs()
 
-    def forward(self, *inputs) -> dict[str, Any]:
-        if len(inputs) != self.inputs:
+    def forward(self, x, *more) -> dict[str, Any]:
+        if 1 + len(more) != self.inputs:
             raise ValueError(
-                f"this net was stitched with {self.inputs} inputs in its example; got {len(inputs)}: call it with as "
+                f"this net was stitched with {self.inputs} inputs in its example; got {1 + len(more)}: call it with as "
                 "many, or stitch with a tuple of as many batches or shapes"
             )
-        return self._programs[self.training](self, *inputs)
+        return self._programs[self.training](self, x, *more)
 
     def layout(self) -> dict[str, list[tuple[str, bool]]]:
         """For each task its layers from input to output, each with whether a unit stands after it (figure 4).
@@ -169,7 +171,8 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
             tower(*inputs)
     except Exception as error:
         shapes = ", ".join([str(tuple(x.shape)) if isinstance(x, Tensor) else type(x).__name__ for x in inputs])
-        raise ValueError(f"tower {task!r} does not run on the example {shapes}: {error}") from error
+        several = ": several inputs stand in a tuple" if isinstance(example, list) else ""
+        raise ValueError(f"tower {task!r} does not run on the example {shapes}{several}: {error}") from error
     finally:
         for hook in hooks:
             hook.remove()

@@ -79,7 +79,7 @@ class SurfaceNormals:
     def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Refuse a data set's ``tensors`` without fitting labels; ``name`` is the task's, for the message."""
         normals = self._check_shape(required(name, self.target, tensors))
-        check_size(name, self.target, normals, tensors["image"], self.loss_stride)
+        check_size(name, self.target, normals, required(name, "image", tensors), self.loss_stride)
         lengths = length(normals)
         wrong = lengths[(lengths != 0) & ~_is_unit(lengths)]
         if len(wrong):

@@ -61,7 +61,7 @@ class SemanticSegmentation:
     def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Refuse a data set's ``tensors`` without fitting labels; ``name`` is the task's, for the message."""
         labels = integers(self.target, required(name, self.target, tensors), dims=3)
-        check_size(name, self.target, labels, tensors["image"], self.loss_stride)
+        check_size(name, self.target, labels, required(name, "image", tensors), self.loss_stride)
         check_range(name, self.target, labels, self.classes)
 
     def loss(self, output: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
