@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -188,7 +189,9 @@ def test_a_build_that_failed_was_cut_off_or_met_a_full_disk_is_followed_by_one_t
 def test_ctrl_c_ends_a_build_and_its_kernels_and_a_second_build_is_refused(book):
     notebook(book / "book" / "two.ipynb", "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)")
     command = [Path(sys.executable).with_name("jupyter-book"), "build", "."]
-    running = subprocess.Popen(command, cwd=book, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background may have to ignore it
+    running = subprocess.Popen(command, cwd=book, preexec_fn=heeds, **quiet)
     while not (pid := book / "book" / "pid").exists() or not pid.read_text():
         assert running.poll() is None
         time.sleep(0.05)

@@ -17,7 +17,7 @@ from xstitch_lib.studies.study import Study
 from xstitch_lib.studies.worlds import NYUScale, RoomsScale
 
 ROOMS = {
-    "live": RoomsScale(stream=1, train=200, validation=50, test=200, steps=(120, 60), precision="no"),
+    "live": RoomsScale(stream=1, train=200, validation=50, test=200, steps=(160, 80), precision="no"),
     "small": RoomsScale(stream=1, train=600, validation=100, test=1000, steps=(2000, 1000)),
 }
 NYU = {
