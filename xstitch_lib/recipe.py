@@ -112,13 +112,13 @@ class Recipe:
             ValueError: if a function of one's own makes it of other groups than it is given.
         """
         make = self.optimizer if callable(self.optimizer) else OPTIMIZERS[self.optimizer]
-        made = make(parameter_groups(net, self.lr, self.unit_lr_scale, self.weight_decay))
-        if not all(["base_lr" in group for group in made.param_groups]):
+        solver = make(parameter_groups(net, self.lr, self.unit_lr_scale, self.weight_decay))
+        if not all(["base_lr" in group for group in solver.param_groups]):
             raise ValueError(
                 f"an optimizer of one's own must be made of the groups that it is given, lambda groups: "
-                f"{type(made).__name__}(groups, ...); got one of other groups"
+                f"{type(solver).__name__}(groups, ...); got one of other groups"
             )
-        return made
+        return solver
 
     def weights(self, tasks: Mapping[str, Any]) -> Tensor:
         """One factor a task, in their order.
