@@ -17,12 +17,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from bench_neighbours import neighbours
 
 from xstitch_lib.provenance import device
 from xstitch_lib.studies.queue import KEEP_MEMORY
@@ -58,18 +57,6 @@ def live_seconds(path: Path, runs: str) -> float:
 def alone(path: Path) -> float:
     with TemporaryDirectory() as empty:
         return live_seconds(path, empty)
-
-
-@contextmanager
-def neighbours(count: int = 2) -> Iterator[None]:
-    # each in a session of its own, as a kernel is: Linux shares cores out by session
-    command = [sys.executable, "-c", "while True: pass"]
-    loops = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
 
 
 def chapters() -> None:

@@ -7,6 +7,8 @@ spinning or asleep; first alone, then beside two busy loops; the ways take turns
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
 
 STEPS, ROUNDS = 30, 5
@@ -41,14 +43,22 @@ def measure() -> dict[str, float]:
     return {way: median([times[way] for times in rounds]) for way in WAYS}
 
 
-def main() -> None:
-    idle = measure()
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(2)]
+@contextmanager
+def neighbours(count: int = 2) -> Iterator[None]:
+    """Programs that never rest, each in a session of its own, as a kernel is: Linux shares cores out by session."""
+    command = [sys.executable, "-c", "while True: pass"]
+    loops = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
     try:
-        busy = measure()
+        yield
     finally:
         for loop in loops:
             loop.kill()
+
+
+def main() -> None:
+    idle = measure()
+    with neighbours():
+        busy = measure()
     print(f"{'ms a step of two towers':28}{'alone':>8}{'busy':>8}{'times':>8}")
     for way in WAYS:
         print(f"{way:28}{idle[way]:8.1f}{busy[way]:8.1f}{busy[way] / idle[way]:8.2f}")

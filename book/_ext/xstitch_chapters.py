@@ -23,7 +23,7 @@ FIRST = (
 )
 TELL_AGAIN = 60  # seconds
 PATIENCE = 600  # seconds, for a kernel to start, and for a finished cell's last output
-LOGGER = logging.getLogger(__name__)
+LOGGER = logging.getLogger("sphinx.xstitch_chapters")  # Sphinx shows what is below it
 
 
 def in_order(notebooks: Iterable[Path]) -> list[Path]:

@@ -19,14 +19,11 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from sphinx.util import logging
 from sqlalchemy.exc import DatabaseError
-
-sys.path.append(str(Path(__file__).parent))
-import xstitch_chapters
 from xstitch_chapters import Chapter, in_order, report, run_all
 
 LIBRARY = Path(__file__).parents[2] / "xstitch_lib"
 DAMAGED = ("malformed", "not a database", "no such table")  # SQLite's words
-LOGGER = xstitch_chapters.LOGGER = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 def library_hash() -> str:
