@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from xstitch_lib.data.tensors import IGNORE
+from xstitch_lib.quantities import Quantity
 from xstitch_lib.tasks.confusion import Confusion, percent
 from xstitch_lib.tasks.labels import check_range, class_names, integers, required
 
@@ -32,6 +34,11 @@ class Classification:
     target: str
     classes: int
     names: Sequence[str] | None = None
+    quantities: ClassVar[Mapping[str, Quantity]] = {
+        "accuracy": Quantity("accuracy", "%"),
+        "recall": Quantity("recall", "%"),
+        "samples": Quantity("labelled samples", digits=0),
+    }
 
     def __post_init__(self):
         object.__setattr__(self, "names", class_names(self.target, self.classes, self.names))

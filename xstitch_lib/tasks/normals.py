@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
+from xstitch_lib.quantities import Quantity
 from xstitch_lib.tasks.angles import angles, length, unit
 from xstitch_lib.tasks.codebook import fit_codebook, sample_known
 from xstitch_lib.tasks.labels import required
@@ -46,6 +48,11 @@ class SurfaceNormals:
     target: str
     codebook: Sequence[Sequence[float]]
     loss_stride: int = 1
+    quantities: ClassVar[Mapping[str, Quantity]] = {
+        "mean": Quantity("mean angular error", "°", higher_is_better=False),
+        "median": Quantity("median angular error", "°", higher_is_better=False),
+        **{limit: Quantity(f"pixels less than {limit}° off", "%") for limit in WITHIN},
+    }
 
     def __post_init__(self):
         words = torch.as_tensor(self.codebook, dtype=torch.float64)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from xstitch_lib.data.tensors import IGNORE
+from xstitch_lib.quantities import Quantity
 from xstitch_lib.tasks.confusion import Confusion, percent
 from xstitch_lib.tasks.labels import check_range, class_names, integers, required
 from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, upsample
@@ -48,6 +50,13 @@ class SemanticSegmentation:
     classes: int
     names: Sequence[str] | None = None
     loss_stride: int = 1
+    quantities: ClassVar[Mapping[str, Quantity]] = {
+        "mIU": Quantity("mean intersection over union", "%"),
+        "pixacc": Quantity("pixel accuracy", "%"),
+        "fwIU": Quantity("frequency-weighted intersection over union", "%"),
+        "IU": Quantity("intersection over union", "%"),
+        "pixels": Quantity("labelled pixels", digits=0),
+    }
 
     def __post_init__(self):
         object.__setattr__(self, "names", class_names(self.target, self.classes, self.names))

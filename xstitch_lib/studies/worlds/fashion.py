@@ -14,6 +14,7 @@ from xstitch_lib.data.fashion_mnist import GROUP_OF_ARTICLE
 from xstitch_lib.evaluation import predict
 from xstitch_lib.history import History
 from xstitch_lib.networks import towers
+from xstitch_lib.quantities import Quantities, Quantity
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
 from xstitch_lib.tasks import Classification, Task
@@ -57,6 +58,19 @@ class FashionWorld(World):
     """Towers start apart, as the re-implementation's do. Validation pictures choose the epoch of the table."""
 
     one_start: ClassVar[bool] = False
+
+    def quantities(self) -> Quantities:
+        last = {"last": Quantity("accuracy after the last epoch", "%")}
+        found = {task: {**own, **last} for task, own in super().quantities().items()}
+        if "group" in found:
+            found["group"]["from article"] = Quantity("accuracy of the group that the article's answer implies", "%")
+        found["both"] = {
+            "accuracy": Quantity("mean accuracy", "%"),
+            **last,
+            "agree": Quantity("both answers agree", "%"),
+            "epoch": Quantity("epoch chosen on validation pictures", digits=0),
+        }
+        return Quantities(found)
 
     def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
         """After each epoch: metrics on validation pictures, which may choose, and on test pictures, which may not."""

@@ -1,7 +1,7 @@
 """NYU-v2, segmentation and surface normals: the paper's own data, on AlexNet as FCN-32s."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from xstitch_lib.history import History
 from xstitch_lib.networks import towers
 from xstitch_lib.networks.towers.alexnet import IMAGENET_MEAN
 from xstitch_lib.provenance import fingerprint
+from xstitch_lib.quantities import Quantities
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals, Task
@@ -65,6 +66,14 @@ class NYUWorld(World):
     def fingerprints(self) -> dict[str, str]:
         found = super().fingerprints() | {"features": fingerprint(self.features)}
         return found | {"fc": fingerprint(self.fc)} if self.fc else found
+
+    def quantities(self) -> Quantities:
+        found = super().quantities()
+        turned = {
+            f"manhattan {name}": replace(quantity, title=f"{quantity.title}, turned to the room's directions")
+            for name, quantity in found["normals"].items()
+        }
+        return Quantities({**found, "normals": {**found["normals"], **turned}})
 
     def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
         known = {name: task for name, task in self.tasks.items() if name in tasks}

@@ -10,6 +10,7 @@ from xstitch_lib.data import TensorData
 from xstitch_lib.evaluation import count
 from xstitch_lib.history import History
 from xstitch_lib.provenance import fingerprint
+from xstitch_lib.quantities import Quantities
 from xstitch_lib.tasks import Task
 
 Metrics = Mapping[str, Mapping[str, float]]
@@ -43,6 +44,10 @@ class World:
     def fingerprints(self) -> dict[str, str]:
         """What a run depends on besides settings and code → its fingerprint."""
         return {name: fingerprint(getattr(self, name).tensors) for name in ("train", "validation", "table")}
+
+    def quantities(self) -> Quantities:
+        """What the numbers of `results` are."""
+        return Quantities({name: task.quantities for name, task in self.tasks.items()})
 
     def watched(self, tasks: Mapping[str, Task]) -> TensorData | Callable[[nn.Module], Metrics]:
         """What `fit` looks at along the second phase of a run that trains ``tasks``."""
