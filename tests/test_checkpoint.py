@@ -94,10 +94,10 @@ def test_checkpoints_that_do_not_fit_are_refused(tmp_path):
     refused("seed was 0, is 1", seed=1)
     refused("schedule was", schedule=cosine)
     refused("schedule was", schedule=milestones(0.6))  # one step later
-    refused("validation image was", validation=samples(seed=3))
-    refused("validation image was .*, is None", validation=None)
+    refused("validation was", validation=samples(seed=3))
+    refused("validation was .*, is None", validation=None)
     refused("augment was None, is Noise", augment=Noise())
-    refused("train image was", data=samples(seed=1))
+    refused("train was", data=samples(seed=1))
     refused(r"parameter towers.a.fc1.0.weight was \(8, 6\), is None", Unstitched().towers)
     refused("task b was Classification", tasks={"a": TASKS["a"], "b": Classification("a", 3)})
 

@@ -32,7 +32,7 @@ def a_history(tasks=("seg", "normals"), layers=("pool1", "block.fc7"), snapshots
     units = {layer: CrossStitchUnit(len(tasks), 5 if k else 40) for k, layer in enumerate(layers)}
     for step in range(snapshots):
         history.add_alphas(100 * step, units)
-        history.add_losses([3.0 - 0.5 * step] * len(tasks), [1] * len(tasks))
+        history.add_losses({(task, "loss"): (3.0 - 0.5 * step, 1) for task in tasks})
         history.close_interval(100 * step + 1)
         history.add_metrics(100 * step, {task: {"pixacc": 40.0 + step + k} for k, task in enumerate(tasks)})
         for unit in units.values():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from training_runs import TASKS, assert_same, samples, stitched, train, weights
 
+from xstitch_lib.objective import Objective
 from xstitch_lib.optim import cosine
 from xstitch_lib.recipe import Recipe
 from xstitch_lib.training import fit
@@ -46,10 +47,12 @@ def test_an_optimizer_may_be_ones_own(name):
     [
         ({"optimizer": "rmsprop"}, "optimizer 'sgd', 'adam', 'adamw' or a function, .* got optimizer='rmsprop'"),
         ({"precision": "fp16"}, "precision 'no' or 'bf16', .* precision='fp16'"),
-        ({"steps": 0}, "steps, batch_size, log_every, checkpoint_every ≥ 1; .* steps=0"),
+        ({"steps": 0}, "steps, batch_size, accumulate, log_every, checkpoint_every ≥ 1; .* steps=0"),
         ({"lr": float("nan")}, "lr, unit_lr_scale, weight_decay to be finite; got .*nan"),
         ({"loss_weights": {"a": float("inf")}}, "loss_weights must be finite; got .*inf"),
         ({"clip": 0.0}, "clip must be above 0"),
+        ({"objective": Objective, "loss_weights": {"a": 2.0}}, "in place of loss_weights; got .*'a': 2.0"),
+        ({"objective": "sum"}, "objective is a function .* got 'sum'"),
         ({"snapshots": 1}, "snapshots must be 0 for none, or at least 2"),
     ],
 )
@@ -65,7 +68,7 @@ def test_the_marks_are_even_and_hold_both_ends():
 
 def test_a_schedule_is_told_by_its_values():
     """Two functions that give the same factors are one run, a third is another."""
-    tasks = {"a": None}
+    tasks = ["a"]
     same = replace(RECIPE, schedule=lambda progress: cosine(progress))
     another = replace(RECIPE, schedule=lambda p: 1 - p)
     settings = [recipe.settings(tasks, recipe.solver(stitched())) for recipe in (RECIPE, same, another)]

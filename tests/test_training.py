@@ -35,8 +35,8 @@ NAN = float("nan")
 class Mean(Classification):
     """A task whose loss is what PyTorch's own return."""
 
-    def loss(self, output, batch):
-        return F.cross_entropy(output, batch[self.target])
+    def losses(self, output, batch):
+        return {"loss": F.cross_entropy(output, batch[self.target])}
 
 
 def part(*names):
@@ -86,11 +86,11 @@ class WeighedByClass(Classification):
 
     scale = 1.0
 
-    def loss(self, output, batch):
+    def losses(self, output, batch):
         weight = self.scale * torch.tensor([1.0, 7.0, 3.0])[: self.outputs]
         target = batch[self.target]
-        losses = F.cross_entropy(output, target, weight, ignore_index=IGNORE, reduction="sum")
-        return losses, weight[target[target != IGNORE]].sum()
+        total = F.cross_entropy(output, target, weight, ignore_index=IGNORE, reduction="sum")
+        return {"loss": (total, weight[target[target != IGNORE]].sum())}
 
 
 @pytest.mark.parametrize("missing", [0.3, 1.0])
@@ -135,7 +135,7 @@ def test_a_network_gets_the_inputs_that_its_data_name(tmp_path):
     swapped = TensorData(data.tensors, inputs=("factor", "image"))
     with pytest.raises(ValueError, match=r"inputs was .'image', 'factor'., is .'factor', 'image'."):
         train(net, swapped, steps=60, unit_lr_scale=1, validation=swapped, resume=tmp_path / "run.ckpt", snapshots=2)
-    with pytest.raises(ValueError, match=r'needs samples with "image" and "mask"; got 40 samples .* inputs= names'):
+    with pytest.raises(ValueError, match=r'needs samples with "image" and "mask"; got 40 .*: inputs= of .* names'):
         evaluate(net, TASKS, TensorData(data.tensors, inputs=("image", "mask")))
 
 
@@ -299,10 +299,13 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(bad_step,
         ({"snapshots": -1}, "snapshots must be .*; got -1"),
         ({"resume": ""}, "resume must be the path of a file, .*; got the folder ''"),
         ({"tasks": list(TASKS)}, r"tasks is a dict of names and tasks, .*; got \['a', 'b'\]"),
-        ({"tasks": {"a": nn.CrossEntropyLoss()}}, "'a' must be a task, .* got a CrossEntropyLoss without check, loss"),
+        (
+            {"tasks": {"a": nn.CrossEntropyLoss()}},
+            "'a' must be a task, .* got a CrossEntropyLoss without check, losses",
+        ),
         ({"tasks": {"a": Classification}}, "'a' must be a task, .* got the class Classification, not one of its obj"),
-        ({"tasks": {"a": Mean("a", 3)}}, "the loss of task 'a' must return two 0-d tensors, .*; got tensor"),
-        ({"data": samples().tensors}, "fit's train needs its samples as a TensorData; got a dict: put its tensors"),
+        ({"tasks": {"a": Mean("a", 3)}}, "'loss' of task 'a' must be two 0-d tensors, .*; got tensor"),
+        ({"data": samples().tensors}, "fit's train needs its samples as a TensorData, .*; got a dict: put its tensors"),
         ({"validation": samples().tensors}, "fit's validation needs .* got a dict"),
         ({"data": part("image", "a")}, r"task 'b' needs the labels 'b'; got a data set with \['image', 'a'\]"),
         ({"validation": part("image", "b")}, "task 'a' needs the labels 'a'"),

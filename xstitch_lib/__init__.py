@@ -3,6 +3,7 @@
 from xstitch_lib import augment, data, paper, record, studies, tasks
 from xstitch_lib.evaluation import evaluate
 from xstitch_lib.networks import Cost, align, cost, ensemble, mtl_shared, sharing, split, stitch, towers
+from xstitch_lib.objective import Objective
 from xstitch_lib.recipe import Recipe
 from xstitch_lib.training import fit
 from xstitch_lib.unit import CrossStitchUnit, cross_stitch
@@ -10,6 +11,7 @@ from xstitch_lib.unit import CrossStitchUnit, cross_stitch
 __all__ = [
     "Cost",
     "CrossStitchUnit",
+    "Objective",
     "Recipe",
     "align",
     "augment",

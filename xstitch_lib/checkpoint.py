@@ -13,9 +13,10 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from xstitch_lib.data.source import Source
 from xstitch_lib.files import replacing
 
-FORMAT = "xstitch_lib checkpoint 2"
+FORMAT = "xstitch_lib checkpoint 3"
 
 
 class CheckpointError(ValueError):
@@ -122,12 +123,12 @@ def own_random_state(seed: int, device: torch.device) -> Iterator[None]:
             torch.set_num_threads(threads)
 
 
-def describe(settings: Mapping[str, Any], net: nn.Module, tasks: Mapping[str, Any], **data: Any) -> dict[str, str]:
+def describe(settings: Mapping[str, Any], net: nn.Module, tasks: Mapping[str, Any], **data: Source) -> dict[str, str]:
     """What a checkpoint is made with: the settings, the parameters' names and shapes, the tasks, each data set."""
     return {
         **{name: _text(value) for name, value in settings.items()},
         **{f"task {name}": _text(task) for name, task in tasks.items()},
-        **{f"{use} {name}": _text(tensor) for use, part in data.items() for name, tensor in part.tensors.items()},
+        **{use: source.fingerprint() for use, source in data.items()},
         **{f"parameter {name}": str(tuple(tensor.shape)) for name, tensor in net.state_dict().items()},
     }
 

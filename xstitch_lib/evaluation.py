@@ -6,13 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xstitch_lib.data.tensors import TensorData
+from xstitch_lib.data.loaders import as_source
+from xstitch_lib.data.source import Batch, Source
 from xstitch_lib.networks.probe import in_mode
 from xstitch_lib.tasks import Metric, Task
 
 
 def evaluate(
-    net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_size: int = 32
+    net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int = 32
 ) -> dict[str, dict[str, float]]:
     """Each task's metrics over all of ``data``: counted over the whole set, never averaged over batches.
 
@@ -31,9 +32,10 @@ def evaluate(
     return {name: metric.compute() for name, metric in count(net, tasks, data, batch_size).items()}
 
 
-def count(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_size: int = 32) -> dict[str, Metric]:
+def count(net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int = 32) -> dict[str, Metric]:
     """What `evaluate` computes its values from: each task's `Metric`, which can also tell the values of each class.
 
+    >>> from xstitch_lib.data import TensorData
     >>> from xstitch_lib.tasks import Classification
     >>> data = TensorData({"image": torch.eye(4), "label": torch.tensor([0, 1, 0, 1])})
     >>> metrics = count(nn.Identity(), {"a": Classification("label", classes=4)}, data)
@@ -47,7 +49,7 @@ def count(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_siz
     return metrics
 
 
-def predict(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_size: int = 32) -> dict[str, Tensor]:
+def predict(net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int = 32) -> dict[str, Tensor]:
     """A network's answers to all of ``data``: task → (N, ...) predictions, on the CPU. Arguments as for `evaluate`."""
     answers = {name: [] for name in tasks}
     for outputs, batch in _outputs(net, tasks, data, batch_size):
@@ -59,35 +61,39 @@ def predict(net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_s
 
 @torch.no_grad()
 def _outputs(
-    net: nn.Module, tasks: Mapping[str, Task], data: TensorData, batch_size: int
-) -> Iterator[tuple[Mapping[str, Any], dict[str, Tensor]]]:
+    net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int
+) -> Iterator[tuple[Mapping[str, Any], Batch]]:
     """Batch by batch, what the network says in eval mode, and the batch, both on the network's device."""
     device = next(net.parameters(), torch.empty(0)).device
-    check_data("evaluate", data, tasks, device)
+    data = checked("evaluate", data, tasks, device)
     with in_mode(net, training=False):
         for batch in data.batches(batch_size, device):
             yield forward(net, [batch[name] for name in data.inputs], tasks), batch
 
 
-def check_data(user: str, data: TensorData, tasks: Mapping[str, Task], device: torch.device | None = None) -> None:
-    """Raise a ValueError if ``data`` are not samples with the network's inputs and what the tasks are trained for.
+def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.device | None = None) -> Source:
+    """``data`` as a `Source`, if they are samples with the network's inputs and what the tasks are trained for.
 
     They are looked at on ``device``: a processor takes seconds for hundreds of photographs.
+
+    Raises:
+        ValueError: if they are not.
     """
-    if not isinstance(data, TensorData):
+    source = as_source(user, data)
+    names = list(next(source.batches(1))) if len(source) else []
+    if not source.inputs or not {*source.inputs} <= {*names}:
+        wanted = " and ".join([f'"{name}"' for name in source.inputs]) or "an input"
         raise ValueError(
-            f"{user} needs its samples as a TensorData; got a {type(data).__name__}: "
-            'put its tensors into one, TensorData({"image": …, …})'
+            f"{user} needs samples with {wanted}; got {len(source)} samples with {names}: inputs= of "
+            f"{type(source).__name__} names what the network takes"
         )
-    if not data.inputs or not {*data.inputs} <= {*data.tensors} or len(data) == 0:
-        wanted = " and ".join([f'"{name}"' for name in data.inputs]) or "an input"
-        raise ValueError(
-            f"{user} needs samples with {wanted}; got {len(data)} samples with {list(data.tensors)}: TensorData's "
-            "inputs= names what the network takes"
-        )
-    for some in data.batches(100, device):  # all at once they may not fit into memory
+
+    def look(batch: Batch) -> None:
         for name, task in tasks.items():
-            task.check(name, some)
+            task.check(name, batch)
+
+    source.check(look, device)
+    return source
 
 
 def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task]) -> Mapping[str, Any]:

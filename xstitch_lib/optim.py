@@ -1,4 +1,4 @@
-"""What the optimizer is given: weights and alphas apart, and their learning rates on the way."""
+"""What the optimizer is given: weights and alphas apart, and the schedules of their rates."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,17 +14,22 @@ Schedule = Callable[[float], float]
 
 
 def parameter_groups(
-    net: nn.Module, lr: float, unit_lr_scale: float = 100.0, weight_decay: float = 0.0
+    net: nn.Module,
+    lr: float,
+    unit_lr_scale: float = 100.0,
+    weight_decay: float = 0.0,
+    objective: nn.Module | None = None,
 ) -> list[dict[str, Any]]:
     """Weights and alphas as two groups for a `torch.optim` optimizer, told apart by identity.
 
     Args:
         net: any module; see `find_units` for what counts as a unit.
         lr, weight_decay: of the weights. Alphas learn at ``lr * unit_lr_scale`` and do not decay.
+        objective: an `Objective`, whose parameters, if it has any, are a third group; they do not decay.
 
     Returns:
         ``[{"name": "weights", …}, {"name": "alphas", …}]``; parameters that need no gradient are left out, and
-        so is a group without any. Each keeps its ``base_lr``, which `set_rates` multiplies.
+        so is a group without any.
 
     Raises:
         ValueError: if nothing is to be trained.
@@ -36,11 +41,12 @@ def parameter_groups(
     groups = [
         ("weights", [p for p in trained if id(p) not in alphas], lr, weight_decay),
         ("alphas", [p for p in trained if id(p) in alphas], lr * unit_lr_scale, 0.0),
+        ("objective", [] if objective is None else list(objective.parameters()), lr, 0.0),
     ]
     if not trained:
         raise ValueError(f"{type(net).__name__} has no parameter to train: every one has requires_grad=False")
     return [
-        {"name": name, "params": params, "lr": rate, "base_lr": rate, "weight_decay": decay}
+        {"name": name, "params": params, "lr": rate, "weight_decay": decay}
         for name, params, rate, decay in groups
         if params
     ]
@@ -52,12 +58,6 @@ def find_units(net: nn.Module) -> dict[str, nn.Module]:
     layers = {unit: layer for layer, unit in units.items()} if isinstance(units, nn.ModuleDict) else {}
     found = {name: m for name, m in net.named_modules() if isinstance(m, CrossStitchUnit | DenseUnit | DenseLayer)}
     return {layers.get(unit, name): unit for name, unit in found.items()}
-
-
-def set_rates(optimizer: Optimizer, factor: float) -> None:
-    """Set every group's rate to ``factor`` times its own base, so that alphas stay ``unit_lr_scale`` times faster."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["base_lr"] * factor
 
 
 def factors(schedule: Schedule, steps: int) -> list[float]:
@@ -82,9 +82,9 @@ def clip_gradient(net: nn.Module, clip: float | None) -> Tensor:
     return norm
 
 
-def stop_unless_finite(step: int, losses: Mapping[str, float], norm: float, optimizer: Optimizer) -> None:
+def stop_unless_finite(step: int, losses: Mapping[tuple[str, str], float], norm: float, optimizer: Optimizer) -> None:
     """Raise a FloatingPointError that names the step, what is not finite, and the rates."""
-    bad = [f"the loss of {task!r} is {loss}" for task, loss in losses.items() if not math.isfinite(loss)]
+    bad = [f"the {name} of {task!r} is {loss}" for (task, name), loss in losses.items() if not math.isfinite(loss)]
     if not bad and not math.isfinite(norm):
         bad = [f"every loss is finite, but the norm of the gradient is {norm}"]
     if bad:

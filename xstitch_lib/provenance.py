@@ -1,17 +1,14 @@
 """Where a result comes from."""
 
-import hashlib
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 LIBRARY = Path(__file__).parent
 
@@ -62,15 +59,6 @@ def has_bf16() -> bool:
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported()
     return any([flag in _cpuinfo("flags") for flag in ("avx512_bf16", "amx_bf16")])
-
-
-def fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """The first 16 digits of the SHA-256 of tensors' names, shapes, types and values."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()[:16]
 
 
 def _cpuinfo(name: str) -> str:

@@ -1,7 +1,8 @@
 """Training any network of several tasks: one loop, resumable, on one or several processes."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +10,32 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import convert_to_fp32
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from xstitch_lib.batches import Batches
 from xstitch_lib.checkpoint import Checkpoint, RandomState, describe, own_random_state
-from xstitch_lib.data.tensors import TensorData
-from xstitch_lib.evaluation import check_data, evaluate, forward
-from xstitch_lib.history import History
-from xstitch_lib.optim import clip_gradient, find_units, set_rates, stop_unless_finite
-from xstitch_lib.recipe import Batch, Recipe, made
+from xstitch_lib.data.source import Batch, Source
+from xstitch_lib.evaluation import checked, evaluate, forward
+from xstitch_lib.history import History, is_loss
+from xstitch_lib.objective import Losses, Objective
+from xstitch_lib.optim import clip_gradient, find_units, stop_unless_finite
+from xstitch_lib.quantities import Quantities
+from xstitch_lib.recipe import Recipe, made
 from xstitch_lib.tasks import Task
 
 Metrics = Mapping[str, Mapping[str, float]]
+Samples = Source | Dataset | DataLoader
 
 
 def fit(
     net: nn.Module,
     tasks: Mapping[str, Task],
-    train: TensorData,
+    train: Samples,
     recipe: Recipe | None = None,
     *,
     resume: str | Path | None = None,
-    validation: TensorData | Callable[[nn.Module], Metrics] | None = None,
+    validation: Samples | Callable[[nn.Module], Metrics] | None = None,
     **options: Any,
 ) -> History:
     """Train ``net`` in place and return its `History`.
@@ -38,8 +43,9 @@ def fit(
     Args:
         net: maps its inputs (B, ...) to {task: output}; for one task also to the bare output. Units are optional.
         tasks: task → what it is trained for, for instance ``{"seg": Classification("article", 10)}``.
-        train: samples in memory; its ``inputs`` go to the network, the other tensors are labels. Labels may be missing:
-            the loss of a task is its mean over what is labelled in the batch, 0 if nothing is.
+        train: samples, as a `TensorData`, another `Source`, or a torch Dataset or DataLoader of dicts (`LazyData`); its
+            ``inputs`` go to the network, all else in a batch are labels. Labels may be missing: each loss of a task is
+            its mean over what is labelled in the batch, 0 if nothing is.
         recipe, options: how it is trained: ``steps=1000, lr=1e-3`` and whatever else a `Recipe` has, or a `Recipe`, or
             one with some of its options changed.
         resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and at the end.
@@ -60,35 +66,30 @@ def fit(
     """
     recipe = made(recipe, options)
     _check(tasks)
-    data = {"train": train}
-    if validation is not None and not callable(validation):
-        data["validation"] = validation
     # without cpu=True torchrun goes unnoticed; precision is set around the forward pass, which leaves net as it is
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # a tower whose task is not trained
     accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
     device, rank, processes = accelerator.device, accelerator.process_index, accelerator.num_processes
-    for use, part in data.items():
-        check_data(f"fit's {use}", part, tasks, device)
-        if part.inputs != train.inputs:
-            raise ValueError(
-                f"fit's {use} hands the network {list(part.inputs)}, its train {list(train.inputs)}: give both the "
-                "same inputs="
-            )
-    pictures = [name for name in train.inputs if train.tensors[name].ndim == 4]
+    data = {"train": checked("fit's train", train, tasks, device)}
+    if validation is not None and not callable(validation):
+        data["validation"] = checked("fit's validation", validation, tasks, device)
+    inputs = _inputs(data)
+    pictures = [name for name, x in next(data["train"].batches(1)).items() if name in inputs and _is_picture(x)]
     channels_last = recipe.channels_last and bool(pictures)
     layout = torch.channels_last if channels_last else torch.preserve_format
     net.to(device, memory_format=layout).train()
-    solver = recipe.solver(net)
-    batches = Batches(train.to(device), recipe.batch_size, recipe.seed, rank, processes)
-    look = _look(validation, tasks, device)
-    history, weights = History(list(tasks)), recipe.weights(tasks).to(device)
-    steps, rates, marks = recipe.steps, recipe.rates, {*recipe.marks}
-    settings = recipe.settings(tasks, solver) | {"processes": processes, "channels_last": channels_last}
-    settings["watched"] = validation if callable(validation) else None
-    if train.inputs != TensorData.inputs:
-        settings["inputs"] = list(train.inputs)
+    objective = _objective(recipe, tasks, processes).to(device)
+    solver = recipe.solver(net, objective)
+    scheduler = recipe.scheduler(solver)
+    batches = Batches(data["train"].to(device), recipe.batch_size, recipe.seed, rank, processes)
+    look = _look(validation, tasks, data, device)
+    history = History(list(tasks), Quantities({name: task.quantities for name, task in tasks.items()}))
+    steps, marks = recipe.steps, {*recipe.marks}
+    settings = recipe.settings(list(tasks), solver) | {"processes": processes, "channels_last": channels_last}
+    settings |= {"inputs": inputs, "watched": validation if callable(validation) else None}
     random_state = RandomState(accelerator)
-    parts = {"net": net, "optimizer": solver, "batches": batches, "history": history, "random": random_state}
+    parts = {"net": net, "objective": objective, "optimizer": solver, "schedule": scheduler, "batches": batches}
+    parts |= {"history": history, "random": random_state}
     made_with = describe(settings, net, tasks, **data) if resume is not None else {}
     checkpoint = Checkpoint(resume, made_with, parts, accelerator)
 
@@ -107,19 +108,26 @@ def fit(
             snapshot(0)
         quiet = None if accelerator.is_main_process else True  # None: quiet without a terminal
         for step in (bar := tqdm(range(done + 1, steps + 1), initial=done, total=steps, disable=quiet)):
-            set_rates(solver, rates[step - 1])
             batch = batches.draw()
             if recipe.augment is not None:
                 batch = recipe.augment(batch)
             batch |= {name: batch[name].to(memory_format=layout) for name in pictures}
             solver.zero_grad()
-            inputs = [batch[name] for name in train.inputs]
-            sums = _backward(accelerator, model, inputs, batch, tasks, weights, bf16=recipe.precision == "bf16")
-            *sums, norm = torch.cat([sums, clip_gradient(net, recipe.clip)[None]]).tolist()  # one wait for the device
-            totals, counts = sums[: len(tasks)], sums[len(tasks) :]
-            stop_unless_finite(step, dict(zip(tasks, totals, strict=True)), norm, solver)
+            sums: Tensor | float = 0.0
+            for part, share in _parts(batch, recipe.accumulate):
+                given = [part[name] for name in inputs]
+                names, means, overall = _losses(accelerator, model, given, part, tasks, recipe.precision)
+                objective.backward(_by_task(names, means * (share * processes)), net)  # averaged over processes
+                sums = overall + sums
+            for parameter in objective.parameters() if processes > 1 else []:  # the model does so itself
+                parameter.grad = accelerator.reduce(parameter.grad, "mean")
+            norm = clip_gradient(net, recipe.clip)
+            *values, norm = torch.cat([sums.flatten(), norm[None]]).tolist()  # one wait for the device
+            totals = dict(zip(names, values, strict=False))
+            stop_unless_finite(step, totals, norm, solver)
             solver.step()
-            history.add_losses(totals, counts)
+            scheduler.step()
+            history.add_losses(dict(zip(names, zip(totals.values(), values[len(names) :], strict=True), strict=True)))
             if step % recipe.log_every == 0 or step == steps:
                 bar.set_postfix(history.close_interval(step))
             if step in marks:
@@ -134,7 +142,8 @@ def _check(tasks: Mapping[str, Task]) -> None:
     if not isinstance(tasks, Mapping):
         raise ValueError(f'tasks is a dict of names and tasks, {{"seg": SemanticSegmentation(...)}}; got {tasks!r}')
     for name, task in tasks.items():
-        missing = [part for part in ("check", "loss", "metric") if not callable(getattr(task, part, None))]
+        missing = [part for part in ("check", "losses", "metric") if not callable(getattr(task, part, None))]
+        missing += [] if isinstance(getattr(task, "quantities", None), Mapping) else ["quantities"]
         if missing or isinstance(task, type):
             found = f"the class {task.__name__}" if isinstance(task, type) else f"a {type(task).__name__}"
             lacking = f" without {', '.join(missing)}" if missing else ", not one of its objects"
@@ -145,38 +154,99 @@ def _check(tasks: Mapping[str, Task]) -> None:
         raise ValueError("fit needs at least one task; got tasks=[]")
 
 
+def _inputs(data: Mapping[str, Source]) -> list[str]:
+    """What every part of the data hands the network."""
+    train = data["train"].inputs
+    for use, part in data.items():
+        if list(part.inputs) != list(train):
+            raise ValueError(
+                f"fit's {use} hands the network {list(part.inputs)}, its train {list(train)}: give both the same "
+                "inputs="
+            )
+    return list(train)
+
+
+def _is_picture(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.ndim == 4
+
+
+def _objective(recipe: Recipe, tasks: Mapping[str, Task], processes: int) -> Objective:
+    objective = recipe.combined(list(tasks))
+    if processes > 1 and objective.owns_backward:
+        raise ValueError(
+            f"{type(objective).__name__} has a backward pass of its own, which one process alone can follow; got "
+            f"{processes}: start one, or use an objective that only overrides forward"
+        )
+    return objective
+
+
 def _look(
-    validation: TensorData | Callable[[nn.Module], Metrics] | None, tasks: Mapping[str, Task], device: torch.device
+    validation: Any, tasks: Mapping[str, Task], data: Mapping[str, Source], device: torch.device
 ) -> Callable[[nn.Module], Metrics]:
     """What is measured at each snapshot."""
     if callable(validation):
         return validation
-    there = None if validation is None else validation.to(device)
+    there = data["validation"].to(device) if "validation" in data else None
     return lambda net: {} if there is None else evaluate(net, tasks, there)
 
 
-def _backward(
+def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, float]]:
+    """A batch in so many parts, and each one's share of its samples."""
+    if count == 1:
+        yield batch, 1.0
+        return
+    samples = len(next(iter(batch.values())))
+    if samples < count:
+        raise ValueError(f"a batch of {samples} samples has no {count} parts: lower accumulate, or take larger batches")
+    edges = [samples * i // count for i in range(count + 1)]
+    for start, end in pairwise(edges):
+        yield {name: x[start:end] for name, x in batch.items()}, (end - start) / samples
+
+
+def _losses(
     accelerator: Accelerator,
     model: nn.Module,
-    inputs: Sequence[Tensor],
+    inputs: Sequence[Any],
     batch: Batch,
     tasks: Mapping[str, Task],
-    weights: Tensor,
-    bf16: bool,
-) -> Tensor:
-    """Add the gradient of the batch's weighted loss; return each task's summed loss, then what each is divided by."""
-    with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=bf16):
+    precision: str,
+) -> tuple[list[tuple[str, str]], Tensor, Tensor]:
+    """Each loss of a batch: n of task and name, the means (n,) with a gradient, and (2, n) sums and their divisors.
+
+    Sums and divisors are of all processes; the means are this one's sums over the divisors of all.
+    """
+    with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=precision == "bf16"):
         outputs = forward(model, inputs, tasks)
-    pairs = {name: task.loss(convert_to_fp32(outputs[name]), batch) for name, task in tasks.items()}
-    for name, pair in pairs.items():
+    pairs = {
+        (name, loss): pair
+        for name, task in tasks.items()
+        for loss, pair in _named(name, task.losses(convert_to_fp32(outputs[name]), batch)).items()
+    }
+    totals, counts = [torch.stack(values) for values in zip(*pairs.values(), strict=True)]
+    overall = accelerator.reduce(torch.stack([totals.detach(), counts.detach().to(totals)]), "sum")
+    labelled = overall[1] != 0  # the others' loss is 0, not 0 / 0
+    return list(pairs), totals / overall[1].where(labelled, 1), overall
+
+
+def _named(name: str, losses: Any) -> Mapping[str, tuple[Tensor, Tensor]]:
+    """What a task's ``losses`` returned, if it is what it must be."""
+    if not isinstance(losses, Mapping) or not losses or not all([is_loss(loss) for loss in losses]):
+        found = list(losses) if isinstance(losses, Mapping) else type(losses).__name__
+        raise ValueError(
+            f'the losses of task {name!r} must be a dict of names that are or end in "loss", {{"loss": (sum, count)}}; '
+            f"got {found}"
+        )
+    for loss, pair in losses.items():
         if not isinstance(pair, tuple | list) or [getattr(value, "ndim", None) for value in pair] != [0, 0]:
             raise ValueError(
-                f"the loss of task {name!r} must return two 0-d tensors, the sum over what is labelled and what "
-                f"to divide it by; got {pair!r}"
+                f"{loss!r} of task {name!r} must be two 0-d tensors, the sum over what is labelled and what to divide "
+                f"it by; got {pair!r}"
             )
-    totals, counts = [torch.stack(values) for values in zip(*pairs.values(), strict=True)]
-    overall = accelerator.reduce(torch.stack([totals.detach(), counts.detach().to(totals)]), "sum")  # of all processes
-    labelled = overall[1] != 0  # the others' loss is 0, not 0 / 0
-    loss = (weights * totals / overall[1].where(labelled, 1)).sum()
-    accelerator.backward(loss * accelerator.num_processes)  # gradients are averaged over processes
-    return overall.flatten()
+    return losses
+
+
+def _by_task(names: Sequence[tuple[str, str]], means: Tensor) -> Losses:
+    found: dict[str, dict[str, Tensor]] = {}
+    for (task, name), mean in zip(names, means.unbind(), strict=True):
+        found.setdefault(task, {})[name] = mean
+    return found

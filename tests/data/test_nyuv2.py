@@ -14,7 +14,7 @@ from xstitch_lib.augment import colour, compose, mirror, scale_crop
 from xstitch_lib.batches import Batches
 from xstitch_lib.data import IGNORE, NYUv2, TensorData
 from xstitch_lib.data.nyuv2 import frames, layout, official
-from xstitch_lib.evaluation import check_data
+from xstitch_lib.evaluation import checked
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
 from xstitch_lib.training import fit
 
@@ -72,12 +72,12 @@ def test_memory_holds_seven_bytes_a_pixel_and_batches_are_decoded(folder):
 def test_tasks_accept_the_stored_samples(folder):
     data = NYUv2(folder, "train")
     seg, normals = SemanticSegmentation("seg", 40, NYUv2.classes), SurfaceNormals.from_data(data, codewords=8)
-    check_data("test", data, {"seg": seg, "normals": normals})
+    checked("test", data, {"seg": seg, "normals": normals})
     counts = seg.label_counts(data.tensors)
     assert sum(counts.values()) == (data[:]["seg"] >= 0).sum() and min(counts.values()) > 0
     assert 10 < normals.floor(data)["mean"] < 40
     with pytest.raises(ValueError, match="labels 'seg' from 0 to 11"):
-        check_data("test", data, {"seg": SemanticSegmentation("seg", 12)})
+        checked("test", data, {"seg": SemanticSegmentation("seg", 12)})
 
 
 def test_a_network_trains_on_it_with_all_augmentations_and_resumes(folder, tmp_path):

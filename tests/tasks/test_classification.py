@@ -17,14 +17,14 @@ def labels(*values):
 
 
 def test_the_loss_is_the_sum_over_labelled_samples_and_their_number():
-    total, count = TASK.loss(SCORES, labels(0, 1, IGNORE, 2))
+    total, count = TASK.losses(SCORES, labels(0, 1, IGNORE, 2))["loss"]
     expected = torch.nn.functional.cross_entropy(SCORES[[0, 1, 3]], torch.tensor([0, 1, 2]), reduction="sum")
     assert (total, count) == (expected, 3)
 
 
 def test_a_batch_without_labels_adds_exactly_nothing():
     scores = SCORES.clone().requires_grad_()
-    total, count = TASK.loss(scores, labels(IGNORE, IGNORE, IGNORE, IGNORE))
+    total, count = TASK.losses(scores, labels(IGNORE, IGNORE, IGNORE, IGNORE))["loss"]
     total.backward()
     assert (total, count) == (0, 0)
     assert (scores.grad == 0).all()
@@ -51,7 +51,7 @@ def test_a_prediction_is_the_likeliest_class():
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
 def test_any_integer_label_will_do(dtype):
-    total, _ = TASK.loss(SCORES, {"article": torch.tensor([0, 1, 2, 0], dtype=dtype)})
+    total, _ = TASK.losses(SCORES, {"article": torch.tensor([0, 1, 2, 0], dtype=dtype)})["loss"]
     assert total < 0.01
 
 
@@ -59,12 +59,12 @@ def test_misfits_are_named():
     with pytest.raises(ValueError, match="at least 2 classes; got 1"):
         Classification("article", classes=1)
     with pytest.raises(ValueError, match=r"'article' needs an output of shape \(4, 3\); got \(4, 2\)"):
-        TASK.loss(SCORES[:, :2], labels(0, 1, 2, 0))
+        TASK.losses(SCORES[:, :2], labels(0, 1, 2, 0))["loss"]
 
 
 @pytest.mark.parametrize("wrong", [torch.zeros(4, 1, dtype=torch.long), torch.full((4,), 0.9), torch.ones(4) > 0])
 def test_labels_that_are_no_vector_of_integers_are_refused(wrong):
-    for use in (TASK.loss, TASK.metric().update):
+    for use in (TASK.losses, TASK.metric().update):
         with pytest.raises(ValueError, match=r"labels 'article' must be integers of shape \(B,\), one a sample; got"):
             use(SCORES, {"article": wrong})
 

@@ -61,7 +61,7 @@ def test_the_label_of_a_normal_is_its_nearest_codeword():
 def test_the_loss_is_cross_entropy_over_the_codewords(stride):
     task, output, normals = SurfaceNormals("normals", AXES, stride), torch.randn(2, 6, 3, 4), directions(0, 2, 9, 12)
     normals[1] = 0
-    total, count = task.loss(output, {"normals": normals})
+    total, count = task.losses(output, {"normals": normals})["loss"]
     fine = F.interpolate(output, size=(9, 12), mode="bilinear")
     labels = torch.einsum("kc,bchw->bkhw", AXES, normals).argmax(1)
     half = slice(stride // 2, None, stride)
@@ -73,7 +73,7 @@ def test_the_loss_is_cross_entropy_over_the_codewords(stride):
 def test_unknown_normals_add_nothing():
     output, normals = torch.randn(1, 6, 4, 4, requires_grad=True), directions(0, 1, 4, 4)
     normals[..., 2:] = 0
-    total, count = TASK.loss(output, {"normals": normals})
+    total, count = TASK.losses(output, {"normals": normals})["loss"]
     total.backward()
     assert count == 8
     assert (output.grad[..., 2:] == 0).all() and (output.grad[..., :2] != 0).all()
@@ -83,7 +83,7 @@ def test_unknown_normals_add_nothing():
 
 def test_a_batch_without_normals_gives_zero_and_a_gradient_of_zeros():
     output, batch = torch.randn(2, 6, 2, 2, requires_grad=True), {"normals": torch.zeros(2, 3, 8, 8)}
-    total, count = TASK.loss(output, batch)
+    total, count = TASK.losses(output, batch)["loss"]
     total.backward()
     assert (total, count) == (0, 0) and (output.grad == 0).all()
     assert all([math.isnan(value) for value in counted(output.detach(), batch["normals"]).values()])
@@ -147,7 +147,7 @@ def test_a_mirrored_world_is_as_hard():
     batch = {"image": torch.rand(2, 3, 4, 6), "normals": directions(0, 2, 4, 6, unknown=0.2)}
     output = torch.randn(2, 6, 2, 3)
     mirrored = output[:, [1, 0, 2, 3, 4, 5]].flip(-1)  # +x and -x swap
-    torch.testing.assert_close(TASK.loss(mirrored, flip(batch)), TASK.loss(output, batch))
+    torch.testing.assert_close(TASK.losses(mirrored, flip(batch))["loss"], TASK.losses(output, batch)["loss"])
     there, here = counted(mirrored, flip(batch)["normals"]), counted(output, batch["normals"])
     assert there == pytest.approx(here, rel=1e-5)
 
@@ -215,6 +215,6 @@ def test_a_codebook_that_is_none_is_refused(codebook):
 
 
 def test_an_output_of_another_size_is_named():
-    for use in (TASK.loss, TASK.metric().update):
+    for use in (TASK.losses, TASK.metric().update):
         with pytest.raises(ValueError, match=r"'normals' needs an output of shape \(2, 6, h, w\); got \(2, 5, 4, 4\)"):
             use(torch.zeros(2, 5, 4, 4), {"normals": directions(0, 2, 4, 4)})

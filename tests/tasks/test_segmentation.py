@@ -105,7 +105,7 @@ def test_evaluation_is_at_the_size_of_the_labels_whatever_the_stride_of_the_loss
     metric = task.metric()
     metric.update(coarse, {"seg": labels})
     assert metric.per_class() == {"0": {"IU": 100.0, "pixels": 8}, "1": {"IU": 100.0, "pixels": 8}}
-    assert task.loss(coarse, {"seg": labels})[1] == 4
+    assert task.losses(coarse, {"seg": labels})["loss"][1] == 4
     assert torch.equal(task.predict(coarse, (4, 4)), labels)
     assert task.predict(coarse).shape == (1, 1, 2)
 
@@ -113,7 +113,7 @@ def test_evaluation_is_at_the_size_of_the_labels_whatever_the_stride_of_the_loss
 def test_labels_may_be_of_any_integer_type():
     labels = torch.tensor([[[0, 1], [2, IGNORE]]])
     scores = torch.randn(1, 4, 2, 2)
-    assert TASK.loss(scores, {"seg": labels.to(torch.int8)}) == TASK.loss(scores, {"seg": labels})
+    assert TASK.losses(scores, {"seg": labels.to(torch.int8)})["loss"] == TASK.losses(scores, {"seg": labels})["loss"]
 
 
 def test_forty_classes_have_forty_colours_and_unknown_is_black():
@@ -162,7 +162,7 @@ def test_misfits_are_named():
     with pytest.raises(ValueError, match=r"loss_stride of 'seg' must be .* at least 1; got 0"):
         SemanticSegmentation("seg", 4, loss_stride=0)
     labels = {"seg": torch.zeros(2, 4, 4, dtype=torch.long)}
-    for use in (TASK.loss, TASK.metric().update):
+    for use in (TASK.losses, TASK.metric().update):
         with pytest.raises(ValueError, match=r"'seg' needs an output of shape \(2, 4, h, w\); got \(2, 3, 4, 4\)"):
             use(torch.zeros(2, 3, 4, 4), labels)
 

@@ -1,8 +1,11 @@
 """Data sets whose items are dicts of tensors."""
 
 from xstitch_lib.data.fashion_mnist import FashionMNIST
+from xstitch_lib.data.loaders import LazyData
 from xstitch_lib.data.nyuv2 import NYUv2
+from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.rooms import Rooms
-from xstitch_lib.data.tensors import IGNORE, TensorData
+from xstitch_lib.data.source import IGNORE, Batch, Source
+from xstitch_lib.data.tensors import TensorData
 
-__all__ = ["IGNORE", "FashionMNIST", "NYUv2", "Rooms", "TensorData"]
+__all__ = ["IGNORE", "Batch", "FashionMNIST", "LazyData", "NYUv2", "Ragged", "Rooms", "Source", "TensorData"]

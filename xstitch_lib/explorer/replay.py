@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from xstitch_lib import plots
 from xstitch_lib.explorer.moving import Control, MovingFigure, Plot, State, svg, ticks
 from xstitch_lib.explorer.runs import Run, runs
-from xstitch_lib.history import History
+from xstitch_lib.history import History, is_loss
+from xstitch_lib.quantities import Quantities
 from xstitch_lib.record import Record
 
 LEFT, WIDTH, TOPS, HEIGHT = 44, 276, (28, 156, 284), 86  # of the three panels
@@ -126,13 +127,15 @@ def _panels(run: Run, names: Mapping[str, str]) -> dict[str, list[Curve]]:
     losses, metrics, told = [], [], []
     for task in run.tasks:
         of_task = run.curves[run.curves.task == task]
-        kinds = [metric for metric in of_task.metric.unique() if metric != "loss"]
-        main = next((metric for metric in ("mIU", "mean") if metric in kinds), kinds[0] if kinds else None)
-        for metric, curves in (("loss", losses), (main, metrics)):
+        own, kinds = names.get(task, task), list(of_task.metric.unique())
+        found = [metric for metric in kinds if not is_loss(metric)]
+        main = next((metric for metric in Quantities.of(run.curves).get(task, ()) if metric in found), None)
+        main = main or next(iter(found), None)
+        for metric in [*filter(is_loss, kinds), *([main] if main else [])]:
             mean = of_task[of_task.metric == metric].groupby("step").value.mean()
-            if len(mean):
-                curves.append(Curve(names.get(task, task), mean.index.tolist(), mean.tolist()))
-        told += [f"{names.get(task, task)} {main}"] if main else []
+            name = own if metric in ("loss", main) else f"{own} {metric.removesuffix(' loss')}"
+            (losses if is_loss(metric) else metrics).append(Curve(name, mean.index.tolist(), mean.tolist()))
+        told += [f"{own} {main}"] if main else []
     weights = [
         Curve(layer, run.steps, np.diagonal(values, axis1=-2, axis2=-1).mean((0, 2, 3)).tolist())
         for layer, values in run.alphas.items()

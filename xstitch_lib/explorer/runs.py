@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from xstitch_lib.history import History
+from xstitch_lib.history import History, is_loss
 from xstitch_lib.record import Record
 
 
@@ -27,7 +27,7 @@ class Run:
     @property
     def tasks(self) -> list[str]:
         """In the order of the alphas."""
-        return list(dict.fromkeys(self.curves.task[self.curves.metric == "loss"]))
+        return list(dict.fromkeys(self.curves.task[self.curves.metric.map(is_loss)]))
 
 
 def runs(source: History | Record, arms: Sequence[str] | None = None) -> dict[str, Run]:

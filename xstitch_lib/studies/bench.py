@@ -15,10 +15,11 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from xstitch_lib.checkpoint import CheckpointError
+from xstitch_lib.data.tensors import fingerprint
 from xstitch_lib.history import History
 from xstitch_lib.networks.named import Named
 from xstitch_lib.optim import constant, cosine
-from xstitch_lib.provenance import fingerprint, has_bf16
+from xstitch_lib.provenance import has_bf16
 from xstitch_lib.recipe import Recipe
 from xstitch_lib.studies.live import live_runs, mark_as_used
 from xstitch_lib.studies.scale import Scale

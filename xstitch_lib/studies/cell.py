@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from xstitch_lib.files import replacing
-from xstitch_lib.history import History
+from xstitch_lib.history import History, is_loss
 from xstitch_lib.networks import correlation, sharing
 from xstitch_lib.provenance import provenance
 from xstitch_lib.record import pack
@@ -110,7 +110,7 @@ def _curves(history: History) -> dict[str, dict[str, list[list[float | None]]]]:
     """task → metric → [steps, values]; of a loss every mean up to step 100, then one in 50 steps."""
     curves: dict[str, dict[str, list[list[float | None]]]] = {}
     for (task, metric), rows in history.table.groupby(["task", "metric"], sort=False):
-        kept = rows[(rows.step <= 100) | (rows.step % 50 == 0)] if metric == "loss" else rows
+        kept = rows[(rows.step <= 100) | (rows.step % 50 == 0)] if is_loss(metric) else rows
         curves.setdefault(task, {})[metric] = [kept.step.tolist(), _shortened(kept.value)]
     return curves
 

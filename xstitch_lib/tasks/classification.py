@@ -23,7 +23,7 @@ class Classification:
         names: what the classes are called; their numbers where not given.
 
     Raises:
-        ValueError: for fewer than two classes, or names that do not fit; from `loss`, if the output is not (B, K) or
+        ValueError: for fewer than two classes, or names that do not fit; from `losses`, if the output is not (B, K) or
             the labels are not (B,) integers; from `check`, if labels are missing or out of range.
 
     >>> article = Classification("article", classes=10)
@@ -53,10 +53,11 @@ class Classification:
         labels = integers(self.target, required(name, self.target, tensors), dims=1)
         check_range(name, self.target, labels, self.classes)
 
-    def loss(self, output: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def losses(self, output: Tensor, batch: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
         """Cross-entropy of ``output`` (B, K), summed over the labelled samples, and their number."""
         labels = self._labels(output, batch)
-        return F.cross_entropy(output, labels, ignore_index=IGNORE, reduction="sum"), (labels != IGNORE).sum()
+        total = F.cross_entropy(output, labels, ignore_index=IGNORE, reduction="sum")
+        return {"loss": (total, (labels != IGNORE).sum())}
 
     def metric(self) -> "Accuracy":
         """A fresh `Accuracy`."""

@@ -33,7 +33,7 @@ class SurfaceNormals:
     is brought to the labels' bilinearly.
 
     Raises:
-        ValueError: for a codebook that is not as above, or a stride below 1; from `loss`, if the output or the labels
+        ValueError: for a codebook that is not as above, or a stride below 1; from `losses`, if the output or the labels
             have another shape; from `check`, if labels are missing, of another length than 0 or 1, or of another size
             than the images.
 
@@ -95,12 +95,12 @@ class SurfaceNormals:
                 f"others, the first of length {wrong[0].item():g}: normalise them"
             )
 
-    def loss(self, output: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def losses(self, output: Tensor, batch: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
         """Cross-entropy of ``output`` (B, K, h, w), summed over the pixels with a normal, and their number."""
         normals = self._normals(output, batch)
         pixels = every(self.loss_stride)
         nearest = self.nearest(normals[..., pixels, pixels])
-        return cross_entropy(output, nearest, normals.shape[2:], self.loss_stride)
+        return {"loss": cross_entropy(output, nearest, normals.shape[2:], self.loss_stride)}
 
     def nearest(self, normals: Tensor) -> Tensor:
         """(B, 3, H, W) normals → (B, H, W) the number of the nearest codeword; `IGNORE` where unknown."""

@@ -35,7 +35,7 @@ class SemanticSegmentation:
     The network's output is (B, K, h, w) of any resolution; it is brought to the labels' bilinearly.
 
     Raises:
-        ValueError: for fewer than two classes, names that do not fit, or a stride below 1; from `loss`, if the output
+        ValueError: for fewer than two classes, names that do not fit, or a stride below 1; from `losses`, if the output
             or the labels have another shape; from `check`, if labels are missing, out of range or of another size
             than the images.
 
@@ -73,11 +73,11 @@ class SemanticSegmentation:
         check_size(name, self.target, labels, required(name, "image", tensors), self.loss_stride)
         check_range(name, self.target, labels, self.classes)
 
-    def loss(self, output: Tensor, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def losses(self, output: Tensor, batch: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
         """Cross-entropy of ``output`` (B, K, h, w), summed over the labelled pixels, and their number."""
         labels = self._labels(output, batch)
         pixels = every(self.loss_stride)
-        return cross_entropy(output, labels[:, pixels, pixels], labels.shape[1:], self.loss_stride)
+        return {"loss": cross_entropy(output, labels[:, pixels, pixels], labels.shape[1:], self.loss_stride)}
 
     def metric(self) -> "IntersectionOverUnion":
         """A fresh `IntersectionOverUnion`."""

@@ -5,13 +5,14 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from xstitch_lib.data.source import Batch
 from xstitch_lib.quantities import Quantity
 
 
 class Metric(Protocol):
     """Counts over a whole data set; nothing is averaged over batches."""
 
-    def update(self, output: Any, batch: Mapping[str, Tensor]) -> None:
+    def update(self, output: Any, batch: Batch) -> None:
         """Count one batch."""
 
     def compute(self) -> dict[str, float]:
@@ -22,7 +23,7 @@ class Metric(Protocol):
 
 
 class Task(Protocol):
-    """What `fit` and `evaluate` ask of a task.
+    """What `fit` and `evaluate` ask of a task; chapter "Write your own" makes one.
 
     Attributes:
         outputs: size of the head a tower needs: its last dimension, or a map's channels.
@@ -32,17 +33,22 @@ class Task(Protocol):
     outputs: int
     quantities: Mapping[str, Quantity]
 
-    def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
+    def check(self, name: str, tensors: Batch) -> None:
         """Raise a ValueError if samples' ``tensors`` lack what the task, called ``name``, is trained for.
 
         Once a sample and call of `fit` or `evaluate`, so that `loss` need not look at values and wait for the device.
         """
 
-    def loss(self, output: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The sum of the loss over everything labelled in a batch, and what to divide it by; two scalars.
+    def losses(self, output: Any, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """Loss → its sum over everything labelled in a batch, and what to divide it by; two 0-d tensors.
 
         That is how many labels there were, or the sum of their weights, which may be below 1; 0 if there was none.
-        Apart, so that the mean is right over several processes and uneven batches.
+        Apart, so that the mean is right over several processes and uneven batches. The names stand in the history: one
+        loss is called "loss", of several each ends in it, "class loss" and "box loss".
+
+        Args:
+            output: what the network says of the task, float32.
+            batch: as `Source.draw` gives it, on the output's device.
         """
 
     def metric(self) -> Metric:

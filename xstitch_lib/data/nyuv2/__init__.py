@@ -4,6 +4,7 @@ Silberman, Hoiem, Kohli and Fergus, "Indoor Segmentation and Support Inference f
 classes are those of Gupta, Arbelaez and Malik, CVPR 2013.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,6 @@ class NYUv2(TensorData):
     Attributes:
         tensors: as stored, 7 bytes a pixel: "image" uint8; "seg" int8; "normals" int8, 127 times the unit vector, so
             to 0.4 degrees.
-        frames: the samples' official numbers, 1…1449.
         classes: the names of the 40 classes.
 
     Samples and batches are decoded where the data lie: "image" (B, 3, H, W) float32 in [0, 1]; "seg" (B, H, W) int64,
@@ -61,12 +61,17 @@ class NYUv2(TensorData):
         factor = _factor(size)
         folder = find(root)
         self.split, self.size = split, tuple(size)
-        self.frames = tuple(read_split(folder, split))
-        super().__init__(_read_all(folder, self.frames, factor))
+        frames = read_split(folder, split)
+        super().__init__(_read_all(folder, frames, factor), beside={"frames": torch.tensor(frames)})
 
     def __repr__(self) -> str:
         height, width = self.size
         return f"NYUv2(split={self.split!r}, {len(self)} images of {height}×{width})"
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The samples' official numbers, 1…1449."""
+        return tuple(self.beside["frames"].tolist())
 
     def decode(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Stored bytes as images in [0, 1], long labels and unit normals; other names pass."""
@@ -81,7 +86,7 @@ def _unit(stored: Tensor) -> Tensor:
 DECODERS = {"image": lambda stored: stored.float().div_(255), "seg": Tensor.long, "normals": _unit}
 
 
-def _read_all(folder: Path, frames: tuple[int, ...], factor: int) -> dict[str, Tensor]:
+def _read_all(folder: Path, frames: Sequence[int], factor: int) -> dict[str, Tensor]:
     height, width = [side // factor for side in SIZE]
     stored = {
         "image": np.empty((len(frames), 3, height, width), np.uint8),

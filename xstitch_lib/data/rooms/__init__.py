@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.rooms.cache import cached
 from xstitch_lib.data.rooms.furniture import CLASSES
 from xstitch_lib.data.rooms.objects import ATTRIBUTES
@@ -17,6 +18,7 @@ from xstitch_lib.data.rooms.pictures import SPLITS, draw_pictures
 from xstitch_lib.data.tensors import TensorData
 
 SMALLEST = 16  # pixels of a picture's side
+OF_OBJECTS = {"boxes": torch.float, "labels": torch.long, "attributes": torch.float, "pixels": torch.long}
 
 
 class Objects(NamedTuple):
@@ -53,7 +55,7 @@ class Rooms(TensorData):
         tensors: "image" (N, 3, H, W) float32 in [0, 1], 8 bits deep; "seg" (N, H, W) int64, 0…18; "normals"
             (N, 3, H, W) float32 unit vectors in the camera's frame (x right, y down, z forward) that point to the
             camera, exact at the pixel's middle.
-        objects: one `Objects` a picture.
+        beside: "boxes", "labels", "attributes", "pixels" of the `objects`, each a `Ragged`.
         classes, attribute_names: the names of the labels and of the attributes.
 
     Raises:
@@ -83,10 +85,16 @@ class Rooms(TensorData):
         arrays = cached("rooms", f"{split} {seed} {self.size} {n} {_version()}", make) if cache else make()
         drawn = {name: torch.from_numpy(array) for name, array in arrays.items()}
         image = drawn["image"].float().div_(255)
-        super().__init__({"image": image, "seg": drawn["seg"].long(), "normals": drawn["normals"]})
-        fields = drawn["boxes"], drawn["labels"], drawn["attributes"].float(), drawn["pixels"]
-        counts = drawn["count"].tolist()
-        self.objects = [Objects(*one) for one in zip(*[field.split(counts) for field in fields], strict=True)]
+        counts = drawn["count"].long()
+        super().__init__(
+            {"image": image, "seg": drawn["seg"].long(), "normals": drawn["normals"]},
+            beside={name: Ragged(drawn[name].to(dtype), counts) for name, dtype in OF_OBJECTS.items()},
+        )
+
+    @property
+    def objects(self) -> list[Objects]:
+        """One `Objects` a picture; together they stand in ``beside`` as `Ragged` tensors."""
+        return [Objects(*one) for one in zip(*[self.beside[name] for name in Objects._fields], strict=True)]
 
     def __repr__(self) -> str:
         height, width = self.size

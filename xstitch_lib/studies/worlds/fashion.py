@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from xstitch_lib.data import FashionMNIST, TensorData
 from xstitch_lib.data.fashion_mnist import GROUP_OF_ARTICLE
 from xstitch_lib.evaluation import predict
-from xstitch_lib.history import History
+from xstitch_lib.history import History, is_loss
 from xstitch_lib.networks import towers
 from xstitch_lib.quantities import Quantities, Quantity
 from xstitch_lib.studies.scale import Scale
@@ -93,7 +93,7 @@ class FashionWorld(World):
         tasks have one epoch, too.
         """
         rows = pd.concat([phases[1].table for phases in histories.values() if 1 in phases])
-        rows = rows[(rows.metric != "loss") & (rows.step > 0) & rows.task.isin([*self.tasks, "both"])]
+        rows = rows[~rows.metric.map(is_loss) & (rows.step > 0) & rows.task.isin([*self.tasks, "both"])]
         by_epoch = rows.pivot(index="step", columns=["task", "metric"], values="value")
         for metric in ("accuracy", "test accuracy"):
             by_epoch["both", metric] = sum([by_epoch[task, metric] for task in self.tasks]) / len(self.tasks)

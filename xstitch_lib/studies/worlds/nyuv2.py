@@ -13,11 +13,11 @@ from torch.nn import functional as F
 from xstitch_lib.augment import colour, compose, mirror, scale_crop
 from xstitch_lib.data import IGNORE, NYUv2, TensorData
 from xstitch_lib.data.nyuv2.layout import find
+from xstitch_lib.data.tensors import fingerprint
 from xstitch_lib.evaluation import count, evaluate
 from xstitch_lib.history import History
 from xstitch_lib.networks import towers
 from xstitch_lib.networks.towers.alexnet import IMAGENET_MEAN
-from xstitch_lib.provenance import fingerprint
 from xstitch_lib.quantities import Quantities
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
@@ -149,7 +149,7 @@ def _frames(split: str, root: Path) -> NYUv2:
 
 
 def _first(data: NYUv2, frames: int | None) -> NYUv2:
-    return data.with_tensors({name: x[:frames] for name, x in data.tensors.items()})
+    return data.take(slice(frames))
 
 
 def _bordered(data: TensorData) -> TensorData:

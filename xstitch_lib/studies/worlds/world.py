@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from xstitch_lib.data import TensorData
 from xstitch_lib.evaluation import count
 from xstitch_lib.history import History
-from xstitch_lib.provenance import fingerprint
 from xstitch_lib.quantities import Quantities
 from xstitch_lib.tasks import Task
 
@@ -43,7 +42,7 @@ class World:
 
     def fingerprints(self) -> dict[str, str]:
         """What a run depends on besides settings and code → its fingerprint."""
-        return {name: fingerprint(getattr(self, name).tensors) for name in ("train", "validation", "table")}
+        return {name: getattr(self, name).fingerprint() for name in ("train", "validation", "table")}
 
     def quantities(self) -> Quantities:
         """What the numbers of `results` are."""

@@ -1,0 +1,96 @@
+"""Data that are read while training goes."""
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+from training_runs import TASKS, Noise, assert_same, interrupted, samples, stitched, train, weights
+
+from xstitch_lib.batches import Batches
+from xstitch_lib.data import LazyData, Ragged, TensorData
+from xstitch_lib.evaluation import evaluate
+
+
+class OneByOne(Dataset):
+    """The samples of `samples`, and a note of which were read."""
+
+    def __init__(self):
+        self.data, self.read = samples(), []
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, i):
+        self.read.append(i)
+        return self.data[i]
+
+
+LAZILY = [OneByOne, lambda: DataLoader(OneByOne(), num_workers=2), lambda: LazyData(OneByOne())]
+
+
+@pytest.mark.parametrize("lazily", LAZILY, ids=["Dataset", "DataLoader", "LazyData"])
+def test_a_lazy_run_is_that_of_the_same_samples_in_memory(lazily):
+    in_memory, read, validation = stitched(), stitched(), samples(seed=1)
+    history = [train(in_memory, samples(), validation=validation), train(read, lazily(), validation=validation)]
+    assert_same(weights(read), weights(in_memory))
+    assert history[0].table.equals(history[1].table)
+    assert evaluate(read, TASKS, lazily()) == evaluate(in_memory, TASKS, samples())
+
+
+def test_one_batch_is_read_a_step():
+    data = OneByOne()
+    batches = Batches(LazyData(data), size=16)
+    for step in range(1, 4):
+        batches.draw()
+        assert len(data.read) == 16 * step
+
+
+def test_an_interrupted_lazy_run_goes_on_with_the_samples_that_come_next(tmp_path):
+    straight, resumed, options = stitched(), stitched(), {"resume": tmp_path / "run.ckpt", "checkpoint_every": 2}
+    train(straight, OneByOne(), augment=Noise())
+    assert interrupted(stitched(), data=OneByOne(), augment=Noise(stop_at=8), **options)
+    train(resumed, OneByOne(), augment=Noise(), **options)
+    assert_same(weights(resumed), weights(straight))
+
+
+class Boxes(Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return {"image": torch.full((1, 2, 2), float(i)), "boxes": torch.full((i, 4), i)}
+
+
+def test_labels_of_which_each_sample_has_another_number_are_collated_by_name():
+    batch = LazyData(Boxes(), ragged=["boxes"]).draw(torch.tensor([2, 0]))
+    assert isinstance(batch["boxes"], Ragged) and batch["boxes"].counts.tolist() == [2, 0]
+    assert batch["image"].shape == (2, 1, 2, 2)
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        yield {"image": torch.zeros(1)}
+
+
+class Pairs(Dataset):
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, i):
+        return torch.zeros(6), i
+
+
+def test_what_has_no_places_or_no_names_is_refused():
+    with pytest.raises(ValueError, match=r"Endless only iterates: give the map-style dataset behind it"):
+        train(stitched(), Endless())
+    with pytest.raises(ValueError, match=r"samples must be dicts, .* Pairs gives a list"):
+        train(stitched(), Pairs())
+
+
+def test_the_order_goes_on_wherever_it_is_taken_up():
+    data = TensorData({"image": torch.arange(10)})
+    whole = Batches(data, size=3, seed=1)
+    drawn = [whole.draw()["image"] for _ in range(11)]
+    for done in range(11):
+        resumed = Batches(data, size=3, seed=1)
+        resumed.load_state_dict({"drawn": done})
+        assert all(map(torch.equal, drawn[done:], [resumed.draw()["image"] for _ in range(11 - done)]))

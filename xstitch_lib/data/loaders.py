@@ -1,0 +1,130 @@
+"""Data that are read while training goes: any torch Dataset or DataLoader whose samples are dicts."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+
+from xstitch_lib.data.ragged import Ragged
+from xstitch_lib.data.source import Batch, Source
+
+# of a DataLoader: how it reads; which samples, and in what order, is for `Batches` to say
+READING = ("num_workers", "pin_memory", "timeout", "worker_init_fn", "multiprocessing_context", "prefetch_factor")
+
+
+class LazyData(Source):
+    """A map-style Dataset of dicts, one batch read a step.
+
+    Args:
+        dataset: ``dataset[i]`` is one sample, name → tensor or number.
+        inputs: as of a `TensorData`.
+        ragged: names of which samples have a different number of rows each; they are collated as a `Ragged`.
+        collate: list of samples → batch, in place of that.
+        reading: what a DataLoader is told of reading, such as ``num_workers=4``.
+
+    Samples are read in the order that the seed tells, ahead of the training where there are workers; a resumed run goes
+    on with the very samples that come next. Checked are the first samples, and what each batch's losses look at: the
+    others would have to be read for it. Randomness inside the dataset is the caller's: a resumed run does not repeat
+    it, as it does that of ``fit(augment=…)``.
+
+    Raises:
+        ValueError: for a dataset without a length, or samples that are no dicts.
+
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 10
+    ...     def __getitem__(self, i):
+    ...         return {"image": torch.full((1, 4, 4), float(i)), "label": i * i}
+    >>> LazyData(Squares()).draw(torch.tensor([2, 3]))["label"]
+    tensor([4, 9])
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        inputs: Sequence[str] = Source.inputs,
+        ragged: Sequence[str] = (),
+        collate: Callable[[list[Any]], Any] | None = None,
+        **reading: Any,
+    ):
+        if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+            raise ValueError(
+                f"lazy data must have a length and samples by their places, dataset[i]; {type(dataset).__name__} only "
+                "iterates: give the map-style dataset behind it"
+            )
+        self.dataset, self.inputs, self.reading = dataset, tuple(inputs), reading
+        self.ragged, self.collate = tuple(ragged), collate or self._collate
+
+    @classmethod
+    def of(cls, data: "Dataset | DataLoader") -> "LazyData":
+        """A dataset as it is, or that of a loader with its workers and collate function.
+
+        A loader's batch size and order are not taken over: `Recipe` has the one, and its seed makes the other.
+        """
+        if not isinstance(data, DataLoader):
+            return cls(data)
+        own = None if data.collate_fn is default_collate else data.collate_fn
+        return cls(data.dataset, collate=own, **{name: getattr(data, name) for name in READING})
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __repr__(self) -> str:
+        return f"LazyData({len(self)} samples of {type(self.dataset).__name__})"
+
+    def draw(self, rows: Tensor) -> Batch:
+        return self._moved(self.collate([self.dataset[i] for i in rows.tolist()]))
+
+    def stream(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
+        own = torch.Generator().manual_seed(0)  # of the workers' seeds: the caller's is left alone
+        places = (some.tolist() for some in rows)
+        loader = DataLoader(self.dataset, batch_sampler=places, collate_fn=self.collate, generator=own, **self.reading)
+        return map(self._moved, loader)
+
+    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
+        """`Source.check`, of the first samples alone."""
+        look({name: x.to(device or self.device) for name, x in self.draw(torch.arange(min(8, len(self)))).items()})
+
+    def to(self, device: torch.device | str) -> Self:
+        other = copy(self)
+        other.device = torch.device(device)
+        return other
+
+    def fingerprint(self) -> str:
+        """The dataset's kind and length, and how its first sample looks: its values would have to be read."""
+        shapes = {name: (tuple(x.shape), str(x.dtype)) for name, x in self.draw(torch.tensor([0])).items()}
+        return f"{type(self.dataset).__qualname__} of {len(self)}: {shapes}"
+
+    def _moved(self, batch: Any) -> Batch:
+        if not isinstance(batch, Mapping):
+            raise ValueError(
+                f'samples must be dicts, {{"image": …, "label": …}}; {type(self.dataset).__name__} gives a '
+                f"{type(batch).__name__}: name its parts in a dataset around it, or in collate"
+            )
+        return {name: x.to(self.device) for name, x in batch.items()}
+
+    def _collate(self, samples: list[Any]) -> Any:
+        if not isinstance(samples[0], Mapping):
+            return default_collate(samples)
+        ragged = {name: Ragged.of([torch.as_tensor(sample[name]) for sample in samples]) for name in self.ragged}
+        plain = [{name: x for name, x in sample.items() if name not in ragged} for sample in samples]
+        return default_collate(plain) | ragged
+
+
+def as_source(user: str, data: Any) -> Source:
+    """``data`` if it is a `Source`, else a torch Dataset or DataLoader as one; ``user`` is for the message.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, Dataset | DataLoader):
+        return LazyData.of(data)
+    raise ValueError(
+        f"{user} needs its samples as a TensorData, or as a torch Dataset or DataLoader of dicts; got a "
+        f'{type(data).__name__}: put its tensors into one, TensorData({{"image": …, …}})'
+    )

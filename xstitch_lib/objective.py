@@ -1,0 +1,52 @@
+"""What a step minimises: the tasks' losses as one."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+Losses = Mapping[str, Mapping[str, Tensor]]  # task → name → mean over what is labelled in the batch, 0-d
+
+
+class Objective(nn.Module):
+    """The sum of all losses, each task's times a weight; a subclass combines them in another way.
+
+    Args:
+        weights: task → factor; 1 where not given.
+
+    `forward` makes one loss of many. Parameters of a subclass are trained along, at ``lr``, and stand in checkpoints;
+    one that needs more than the gradient of a single loss overrides `backward`. A `Recipe` takes the function that
+    makes it, ``objective=Uncertainty``: it is called with the names of the tasks.
+
+    >>> from torch import ones, zeros
+    >>> class Uncertainty(Objective):
+    ...     '''Kendall, Gal and Cipolla (CVPR 2018): learned weights, the less sure a task the smaller.'''
+    ...     def __init__(self, tasks):
+    ...         super().__init__()
+    ...         self.logs = nn.ParameterDict({task: nn.Parameter(zeros(())) for task in tasks})
+    ...     def forward(self, losses):
+    ...         return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in self.logs.items()])
+    >>> Uncertainty(["seg"])({"seg": {"loss": 3 * ones(())}}).item()
+    3.0
+    """
+
+    def __init__(self, weights: Mapping[str, float] | None = None):
+        super().__init__()
+        self.weights = dict(weights or {})
+
+    def forward(self, losses: Losses) -> Tensor:
+        """The loss whose gradient a step follows, 0-d.
+
+        Args:
+            losses: of one batch; a task without labels has the loss 0. In several processes they are this process's
+                share, and the mean of the objective over processes is what is minimised.
+        """
+        return sum([self.weights.get(task, 1) * loss for task, own in losses.items() for loss in own.values()])
+
+    def backward(self, losses: Losses, net: nn.Module) -> None:
+        """Add the step's gradient to that of the parameters of ``net``, and of this objective."""
+        self(losses).backward()
+
+    @property
+    def owns_backward(self) -> bool:
+        """Whether a subclass has a backward pass of its own; that is for one process."""
+        return type(self).backward is not Objective.backward
