@@ -1,6 +1,7 @@
 """Verdicts come from records by the comparison that a claim names."""
 
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -21,6 +22,12 @@ from xstitch_lib.record import Record
 from xstitch_lib.statistics import summary
 from xstitch_lib.studies import STUDIES
 from xstitch_lib.studies.segmentation_normals import CHOICES, NYU_CHOICES
+
+NORMALS = {
+    f"{before}{name}": asdict(quantity)
+    for before in ("", "manhattan ")
+    for name, quantity in paper.QUANTITIES["normals"].items()
+}
 
 
 def a_record(values, primary=(), per_class=None, curves=None, labels=None):
@@ -44,6 +51,7 @@ def a_record(values, primary=(), per_class=None, curves=None, labels=None):
         "primary": primary,
         "metrics": {"seg": "mIU"},
         "labels": labels,
+        "quantities": {**paper.QUANTITIES.plain(), "normals": NORMALS},
         "settings": {"seeds": range(len(next(iter(values.values()))))},
     }
     return Record(content | {"cells": cells})

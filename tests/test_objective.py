@@ -2,27 +2,12 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
-from training_runs import TASKS, Noise, assert_same, interrupted, samples, stitched, train, weights
+from training_runs import TASKS, Noise, Uncertainty, assert_same, interrupted, samples, stitched, train, weights
 
 from xstitch_lib.data.tensors import IGNORE
 from xstitch_lib.objective import Objective
 from xstitch_lib.tasks import Classification
-
-
-class Uncertainty(Objective):
-    """Kendall, Gal and Cipolla (CVPR 2018), equation 10 without its factor ½."""
-
-    last = None
-
-    def __init__(self, tasks):
-        super().__init__()
-        self.logs = nn.ParameterDict({task: nn.Parameter(torch.zeros(())) for task in tasks})
-        Uncertainty.last = self
-
-    def forward(self, losses):
-        return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in self.logs.items()])
 
 
 class Surgery(Objective):

@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from xstitch_lib.statistics import Difference, contrasts, gains, holm, paired_difference
+from xstitch_lib.paper import QUANTITIES
+from xstitch_lib.quantities import Quantities, Quantity
+from xstitch_lib.statistics import Difference, contrasts, gains, holm, means, paired_difference
 
 values = st.lists(st.tuples(*[st.floats(-100, 100)] * 2), min_size=2, max_size=12)
 
@@ -54,7 +56,7 @@ def table_of(values):
         for (arm, task, metric), seeds in values.items()
         for seed, value in enumerate(seeds)
     ]
-    return pd.DataFrame(rows, columns=["arm", "seed", "task", "metric", "value"])
+    return QUANTITIES.attach(pd.DataFrame(rows, columns=["arm", "seed", "task", "metric", "value"]))
 
 
 def test_a_smaller_angle_and_a_larger_iu_are_gains():
@@ -69,6 +71,15 @@ def test_a_smaller_angle_and_a_larger_iu_are_gains():
     found = contrasts(table, [("new", "old")], {"normals": "mean", "seg": "mIU"}).set_index("task")
     assert found.loc["normals", "gain"].mean == pytest.approx(4 / 3)
     assert found.loc["seg", "gain"].mean == pytest.approx(-4 / 3)
+
+
+def test_a_metric_that_nobody_told_of_is_refused():
+    table = table_of({("new", "speed", "knots"): [20], ("old", "speed", "knots"): [19]})
+    with pytest.raises(ValueError, match=r"which way 'knots' of 'speed' is better; known are seg mIU, .*: add it"):
+        gains(table, "new", "old", "speed", "knots")
+    own = Quantities(speed={"knots": Quantity("what is lost", higher_is_better=False, digits=0)})
+    assert gains(own.attach(table), "new", "old", "speed", "knots").tolist() == [-1]
+    assert means(table, [("speed", "knots")]).loc["new"].to_dict() == {"speed knots ↓": "20"}
 
 
 def test_a_seed_that_one_arm_lacks_is_left_out_of_both():

@@ -16,7 +16,7 @@ def a_table(values):
         for seed, found in by_seed.items()
         for (task, metric), value in zip(METRICS.items(), found, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["arm", "seed", "task", "metric", "value"])
+    return paper.QUANTITIES.attach(pd.DataFrame(rows, columns=["arm", "seed", "task", "metric", "value"]))
 
 
 OURS = a_table(
@@ -45,9 +45,9 @@ def test_gains_are_signed_so_that_more_is_better_and_say_whose_seeds_are_missing
 
 def test_an_arm_whose_runs_all_diverged_is_said_to_and_has_no_level():
     lost = pd.DataFrame([("10", seed, "", "diverged", 1.0) for seed in (0, 1, 2)], columns=list(OURS))
-    ours = pd.concat([OURS[OURS.arm == "1"], lost])
+    ours = paper.QUANTITIES.attach(pd.concat([OURS[OURS.arm == "1"], lost]))
     assert gains_beside({"ours": ours}, "1", METRICS).ours.tolist() == ["diverged", "diverged"]
-    shown = levels_beside_paper(ours, paper.table("table2"), [("seg", "mIU"), ("seg", "ours alone")])
+    shown = levels_beside_paper(ours, paper.table("table2"), [("seg", "mIU"), ("seg", "IU")])
     assert shown.loc["10, ours"].tolist() == ["", ""] and shown.loc["10, the paper"].tolist() == ["18.70", ""]
 
 

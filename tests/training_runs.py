@@ -14,6 +14,7 @@ from torch import nn
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.networks import stitch
+from xstitch_lib.objective import Objective
 from xstitch_lib.optim import cosine
 from xstitch_lib.tasks import Classification
 from xstitch_lib.training import fit
@@ -96,9 +97,23 @@ def long_run(path=None, seconds=0.0):
     return net, train(net, augment=Noise(seconds=seconds), resume=path, **options)
 
 
+class Uncertainty(Objective):
+    """Kendall, Gal and Cipolla (CVPR 2018), equation 10 without its factor ½."""
+
+    last = None
+
+    def __init__(self, tasks):
+        super().__init__()
+        self.logs = nn.ParameterDict({task: nn.Parameter(torch.zeros(())) for task in tasks})
+        Uncertainty.last = self
+
+    def forward(self, losses):
+        return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in self.logs.items()])
+
+
 def shared_run():
-    net = stitched()
-    return net, train(net, samples(37, missing=0.5), batch_size=15, unit_lr_scale=10, weight_decay=0.01, clip=1.0)
+    net, options = stitched(), {"unit_lr_scale": 10, "weight_decay": 0.01, "clip": 1.0, "objective": Uncertainty}
+    return net, train(net, samples(37, missing=0.5), batch_size=15, **options)
 
 
 def interrupted(net, **options):

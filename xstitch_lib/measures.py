@@ -12,9 +12,9 @@ import pandas as pd
 
 from xstitch_lib.alphas import own_minus_other
 from xstitch_lib.networks.towers import POOLS
+from xstitch_lib.quantities import Quantities
 from xstitch_lib.record import Record
 from xstitch_lib.statistics import (
-    LOWER_IS_BETTER,
     Difference,
     class_gains,
     contrasts,
@@ -33,9 +33,11 @@ class Finding(NamedTuple):
     gain: Difference
     unit: str
     verdict: str
+    digits: int = 2
 
     def __str__(self) -> str:
-        return f"**{self.verdict}**: {self.gain.short(self.unit if self.unit == '°' else f' {self.unit}')}"
+        unit = self.unit if self.unit == "°" else f" {self.unit}"
+        return f"**{self.verdict}**: {self.gain.short(unit, self.digits)}"
 
 
 Measure = Callable[..., Mapping[str, Finding]]
@@ -52,10 +54,6 @@ def _of_arms_that_ran(measure_of: Callable[..., Measure]) -> Callable[..., Measu
     return measure_of_both
 
 
-def unit_of(metric: str) -> str:
-    return "°" if metric in LOWER_IS_BETTER else "points"
-
-
 @_of_arms_that_ran
 def better(first: str, second: str) -> Measure:
     """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs."""
@@ -65,7 +63,7 @@ def better(first: str, second: str) -> Measure:
         pairs = primary if (first, second) in primary else [(first, second)]
         found = contrasts(record.table, pairs, record.content["metrics"])
         rows = found[(found["first"] == first) & (found.second == second)]
-        return {row.task: Finding(row.gain, unit_of(row.metric), row.verdict) for row in rows.itertuples()}
+        return {row.task: _finding(row.gain, record, row.task, row.metric, row.verdict) for row in rows.itertuples()}
 
     return measure
 
@@ -77,7 +75,7 @@ def gains_more_than(points: float, first: str, second: str) -> Measure:
         found = {}
         for task, metric in record.content["metrics"].items():
             values = gains(record.table, first, second, task, metric)
-            found[task] = Finding(summary(values), unit_of(metric), summary(values - points).verdict)
+            found[task] = _finding(summary(values), record, task, metric, summary(values - points).verdict)
         return found
 
     return measure
@@ -88,7 +86,7 @@ def worst_start_gains(starts: Record) -> dict[str, Finding]:
     found = {}
     for task, metric in starts.content["metrics"].items():
         by_start = [gains(starts.table, start, "one-task", task, metric) for start in STARTS]
-        found[task] = _finding(min(by_start, key=np.mean), unit_of(metric))
+        found[task] = _finding(summary(min(by_start, key=np.mean)), starts, task, metric)
     return found
 
 
@@ -101,7 +99,8 @@ def converges_faster(first: str, second: str) -> Measure:
         for task, metric in record.content["metrics"].items():
             along = curves[(curves.task == task) & (curves.metric == metric) & (curves.step > 0)]
             average = along.groupby(["arm", "seed", "task", "metric"], as_index=False).value.mean()
-            found[task] = _finding(gains(average, first, second, task, metric), unit_of(metric))
+            values = gains(Quantities.of(curves).attach(average), first, second, task, metric)
+            found[task] = _finding(summary(values), record, task, metric)
         return found
 
     return measure
@@ -114,7 +113,7 @@ def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
     def measure(record: Record) -> dict[str, Finding]:
         counts = pd.Series(record.content["labels"]["seg"])
         rarest = class_gains(record.per_class, first, second).loc[counts.nsmallest(classes).index]
-        return {"seg": _finding(rarest.mean(), "points")}
+        return {"seg": _finding(summary(rarest.mean()), record, "seg", "IU")}
 
     return measure
 
@@ -127,7 +126,7 @@ def rarer_gains_more(first: str, second: str, predicted: bool = False) -> Measur
         gain = class_gains(record.per_class, first, second)
         gain = gain.drop(hardly_predicted(record)) if predicted else gain
         rareness = -pd.Series(record.content["labels"]["seg"]).loc[gain.index]
-        return {"seg": _finding(gain.corrwith(rareness, method="spearman"), "rank correlation")}
+        return {"seg": _of(gain.corrwith(rareness, method="spearman"), "rank correlation")}
 
     return measure
 
@@ -155,7 +154,7 @@ def gains_more(more: tuple[str, str], less: tuple[str, str]) -> Measure:
         found = {}
         for task, metric in here.content["metrics"].items():
             difference = gains(here.table, *more, task, metric) - gains(there.table, *less, task, metric)
-            found[task] = _finding(difference.dropna(), unit_of(metric))
+            found[task] = _finding(summary(difference.dropna()), here, task, metric)
         return found
 
     return measure
@@ -168,7 +167,7 @@ def own_at(layer: str, arms: Sequence[str]) -> Measure:
         gaps, found = own_minus_other(record, arms, [layer]), {}
         for task in record.content["metrics"]:
             by_arm = [rows.value.to_numpy() for _, rows in gaps[gaps.task == task].groupby("arm")]
-            found[task] = _finding(min(by_arm, key=np.mean), "weight")
+            found[task] = _of(min(by_arm, key=np.mean), "weight")
         return found
 
     return measure
@@ -181,7 +180,7 @@ def own_more_than(layer: str, other: str, arm: str) -> Measure:
         gaps, found = own_minus_other(record, [arm], [layer, other]), {}
         for task in record.content["metrics"]:
             by_layer = gaps[gaps.task == task].pivot(index="seed", columns="layer", values="value")
-            found[task] = _finding(by_layer[layer] - by_layer[other], "weight")
+            found[task] = _of(by_layer[layer] - by_layer[other], "weight")
         return found
 
     return measure
@@ -196,7 +195,7 @@ def takes_less(layer: str, other: str, arm: str) -> Measure:
         for task in record.content["metrics"]:
             taken = rows[(rows.task == task) & (rows.source != task)]
             taken = taken.pivot(index="seed", columns="layer", values="share")
-            found[task] = _finding(taken[other] - taken[layer], "share of variance")
+            found[task] = _of(taken[other] - taken[layer], "share of variance")
         return found
 
     return measure
@@ -207,7 +206,7 @@ def shares_more(first: str, second: str, arm: str) -> Measure:
 
     def measure(record: Record) -> dict[str, Finding]:
         gaps = own_minus_other(record, [arm], POOLS).groupby(["seed", "task"]).value.mean().unstack()
-        return {first: _finding(gaps[second] - gaps[first], "weight")}
+        return {first: _of(gaps[second] - gaps[first], "weight")}
 
     return measure
 
@@ -218,7 +217,7 @@ def takes_more(first: str, second: str, arm: str) -> Measure:
     def measure(record: Record) -> dict[str, Finding]:
         rows = record.sharing
         taken = rows[(rows.arm == arm) & (rows.task != rows.source)].groupby(["seed", "task"]).share.mean().unstack()
-        return {first: _finding(taken[first] - taken[second], "share of variance")}
+        return {first: _of(taken[first] - taken[second], "share of variance")}
 
     return measure
 
@@ -245,18 +244,25 @@ def post_processing(record: Record) -> pd.DataFrame:
 
     Of records with real frames (`NYUScale`), whose normals are measured twice; see `xstitch_lib.tasks.manhattan`.
     """
-    normals = record.table[record.table.task == "normals"]
+    normals, quantities = record.table[record.table.task == "normals"], Quantities.of(record.table)
     by_arm, rows = normals.pivot(index="seed", columns=["arm", "metric"], values="value"), []
     for arm in by_arm.columns.unique("arm"):
         values = by_arm[arm].dropna(how="all")  # an arm may lack a seed
         for metric in ("mean", "median", "11.25", "22.5", "30"):
             before, after = values[metric], values[f"manhattan {metric}"]
-            gain = summary(before - after if metric in LOWER_IS_BETTER else after - before).short()
+            gain = summary(quantities.find("normals", metric).gain(after, before)).short()
             levels = {"before": f"{before.mean():.2f}", "after": f"{after.mean():.2f}"}
             rows.append({"arm": arm, "metric": metric, **levels, "gain": gain})
     return pd.DataFrame(rows)
 
 
-def _finding(values: Sequence[float], measured_in: str) -> Finding:
+def _finding(gain: Difference, record: Record, task: str, metric: str, verdict: str | None = None) -> Finding:
+    """A gain in a metric of the record; its own verdict where none is given."""
+    quantity = Quantities.of(record.table).find(task, metric)
+    return Finding(gain, quantity.difference_unit, verdict or gain.verdict, quantity.digits)
+
+
+def _of(values: Sequence[float], measured_in: str) -> Finding:
+    """Of what is no metric, one value a seed."""
     gain = summary(values)
     return Finding(gain, measured_in, gain.verdict)

@@ -6,6 +6,9 @@ Misra, Shrivastava, Gupta and Hebert, "Cross-stitch Networks for Multi-task Lear
 
 import pandas as pd
 
+from xstitch_lib.quantities import Quantities, Quantity
+from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
+
 NORMALS = ("mean", "median", "11.25", "22.5", "30")
 SEG = ("pixacc", "mIU", "fwIU")
 
@@ -54,8 +57,16 @@ FIGURE2 = {
 }
 
 
+QUANTITIES = Quantities(
+    seg=SemanticSegmentation.quantities,
+    normals=SurfaceNormals.quantities,
+    detection={"mAP": Quantity("mean average precision", "%", digits=1)},
+    attributes={"mAP": Quantity("mean average precision", "%", digits=1)},
+)
+
+
 def table(name: str) -> pd.DataFrame:
-    """A table of the paper: arm, task, metric, value.
+    """A table of the paper: arm, task, metric, value, with its `Quantities`.
 
     Args:
         name: "table1", "table2", "table3", "table5", "table6", or "fig2", whose values are changes against one-task.
@@ -85,4 +96,4 @@ def table(name: str) -> pd.DataFrame:
         for arm, values in rows.items()
         for (task, metric), value in zip(columns, values, strict=True)
     ]
-    return pd.DataFrame(tidy, columns=["arm", "task", "metric", "value"])
+    return QUANTITIES.attach(pd.DataFrame(tidy, columns=["arm", "task", "metric", "value"]))

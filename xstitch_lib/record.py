@@ -15,6 +15,7 @@ import pandas as pd
 
 from xstitch_lib.files import replacing
 from xstitch_lib.history import History
+from xstitch_lib.quantities import Quantities
 
 FOLDER = Path(__file__).parent / "recorded"
 FORMAT = "xstitch_lib record 1"
@@ -62,9 +63,14 @@ class Record:
         return Record({**self.content, "cells": [cell for cell in self.content["cells"] if cell["seed"] in whole]})
 
     @cached_property
+    def quantities(self) -> Quantities:
+        """What its metrics are."""
+        return Quantities.read(self.content["quantities"])
+
+    @cached_property
     def table(self) -> pd.DataFrame:
         """Tidy: study, arm, seed, task, metric, value; see `tidy`."""
-        return tidy(self.content["study"], self.content["cells"])
+        return self.quantities.attach(tidy(self.content["study"], self.content["cells"]))
 
     @cached_property
     def per_class(self) -> pd.DataFrame:
@@ -76,7 +82,7 @@ class Record:
             for name, values in classes.items()
             for metric, value in values.items()
         ]
-        return pd.DataFrame(rows, columns=["arm", "seed", "task", "class", "metric", "value"])
+        return self.quantities.attach(pd.DataFrame(rows, columns=["arm", "seed", "task", "class", "metric", "value"]))
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -93,7 +99,8 @@ class Record:
             for metric, points in metrics.items()
             for step, value in zip(*points, strict=True)
         ]
-        return pd.DataFrame(rows, columns=["arm", "seed", "part", "phase", "task", "metric", "step", "value"])
+        columns = ["arm", "seed", "part", "phase", "task", "metric", "step", "value"]
+        return self.quantities.attach(pd.DataFrame(rows, columns=columns))
 
     @cached_property
     def sharing(self) -> pd.DataFrame:

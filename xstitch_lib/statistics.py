@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-# angles; all other metrics grow with quality
-LOWER_IS_BETTER = {"mean", "median", "manhattan mean", "manhattan median"}
+from xstitch_lib.quantities import Quantities
 
 
 class Difference(NamedTuple):
@@ -23,17 +22,16 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         if self.seeds < 2:
             return self.short()
-        return f"{self.mean:+.2f} (95 % interval {self._interval}, {self.seeds} seeds)"
+        return f"{self.mean:+.2f} (95 % interval {self._interval(2)}, {self.seeds} seeds)"
 
-    def short(self, unit: str = "") -> str:
+    def short(self, unit: str = "", digits: int = 2) -> str:
         """With a unit and without the number of seeds: "+0.38° (+0.15 to +0.61)"."""
         if self.seeds < 2:
-            return f"{self.mean:+.2f}{unit} (one seed)" if self.seeds else "no seed in common"
-        return f"{self.mean:+.2f}{unit} ({self._interval})"
+            return f"{self.mean:+.{digits}f}{unit} (one seed)" if self.seeds else "no seed in common"
+        return f"{self.mean:+.{digits}f}{unit} ({self._interval(digits)})"
 
-    @property
-    def _interval(self) -> str:
-        return f"{self.low:+.2f} to {self.high:+.2f}"
+    def _interval(self, digits: int) -> str:
+        return f"{self.low:+.{digits}f} to {self.high:+.{digits}f}"
 
     @property
     def verdict(self) -> str:
@@ -78,18 +76,22 @@ def gains(table: pd.DataFrame, first: str, second: str, task: str, metric: str) 
     """How much better one arm is than another, one value a seed; positive is better, whatever the metric.
 
     Args:
-        table: tidy, as `xstitch_lib.record` and a study's ``run`` give it. Seeds that one of the arms lacks, because
-            it diverged, are left out.
+        table: tidy, as `xstitch_lib.record` and a study's ``run`` give it, with its `Quantities`. Seeds that one of the
+            arms lacks, because it diverged, are left out.
 
+    Raises:
+        ValueError: if the table does not tell which way the metric is better.
+
+    >>> from xstitch_lib.tasks import SurfaceNormals
     >>> rows = [("a", 0, 30.0), ("b", 0, 31.5), ("a", 1, 29.0), ("b", 1, 29.5)]
     >>> table = pd.DataFrame(rows, columns=["arm", "seed", "value"]).assign(task="normals", metric="mean")
+    >>> table = Quantities(normals=SurfaceNormals.quantities).attach(table)
     >>> gains(table, "a", "b", "normals", "mean").tolist()
     [1.5, 0.5]
     """
     wanted = table[(table.task == task) & (table.metric == metric) & table.arm.isin([first, second])]
     values = wanted.pivot(index="seed", columns="arm", values="value").reindex(columns=[first, second]).dropna()
-    sign = -1 if metric in LOWER_IS_BETTER else 1
-    return sign * (values[first] - values[second])
+    return Quantities.of(table).find(task, metric).gain(values[first], values[second])
 
 
 def gain(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -> Difference:
@@ -103,8 +105,10 @@ def relative_gain(table: pd.DataFrame, first: str, second: str, metrics: Mapping
     Args:
         metrics: task → metric.
 
+    >>> from xstitch_lib.tasks import SemanticSegmentation
     >>> rows = [("a", 0, 30.0), ("b", 0, 25.0), ("a", 1, 30.0), ("b", 1, 25.0)]
     >>> table = pd.DataFrame(rows, columns=["arm", "seed", "value"]).assign(task="seg", metric="mIU")
+    >>> table = Quantities(seg=SemanticSegmentation.quantities).attach(table)
     >>> relative_gain(table, "a", "b", {"seg": "mIU"}).mean
     20.0
     """
@@ -121,8 +125,10 @@ def class_gains(per_class: pd.DataFrame, first: str, second: str, metric: str = 
     Args:
         per_class: as `xstitch_lib.record.Record.per_class` gives it. Seeds that one of the arms lacks are left out.
     """
-    values = per_class[per_class.metric == metric].pivot(index=["class", "seed"], columns="arm", values="value")
-    return (values[first] - values[second]).unstack("seed").dropna(axis="columns", how="all")
+    rows = per_class[per_class.metric == metric]
+    values = rows.pivot(index=["class", "seed"], columns="arm", values="value")
+    quantity = Quantities.of(per_class).find(rows.task.iloc[0], metric)
+    return quantity.gain(values[first], values[second]).unstack("seed").dropna(axis="columns", how="all")
 
 
 def contrasts(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], metrics: Mapping[str, str]) -> pd.DataFrame:
@@ -156,10 +162,12 @@ def means(table: pd.DataFrame, metrics: Sequence[tuple[str, str]]) -> pd.DataFra
 
     Args:
         table: tidy, as for `gains`.
-        metrics: (task, metric) of the columns. Angles get a "↓", since less is better, the others a "↑".
+        metrics: (task, metric) of the columns. They get a "↓" where less is better, else a "↑".
 
+    >>> from xstitch_lib.tasks import SurfaceNormals
     >>> rows = [("a", 0, 30.0), ("a", 1, 31.0)]
     >>> table = pd.DataFrame(rows, columns=["arm", "seed", "value"]).assign(task="normals", metric="mean")
+    >>> table = Quantities(normals=SurfaceNormals.quantities).attach(table)
     >>> means(table, [("normals", "mean")]).loc["a", "normals mean ↓"]
     '30.50 ± 6.35'
     """
@@ -167,9 +175,12 @@ def means(table: pd.DataFrame, metrics: Sequence[tuple[str, str]]) -> pd.DataFra
     for task, metric in metrics:
         found = table[(table.task == task) & (table.metric == metric)].groupby("arm", sort=False).value
         half = stats.t.ppf(0.975, found.count() - 1) * found.sem()
-        text = [f"{mean:.2f}" + (f" ± {h:.2f}" if h == h else "") for mean, h in zip(found.mean(), half, strict=True)]
-        arrow = "↓" if metric in LOWER_IS_BETTER else "↑"
-        columns[f"{task} {metric} {arrow}"] = pd.Series(text, index=found.mean().index)
+        quantity = Quantities.of(table).find(task, metric)
+        form = f".{quantity.digits}f"
+        text = [
+            f"{mean:{form}}" + (f" ± {h:{form}}" if h == h else "") for mean, h in zip(found.mean(), half, strict=True)
+        ]
+        columns[f"{task} {metric} {quantity.arrow}"] = pd.Series(text, index=found.mean().index)
     return pd.DataFrame(columns).reindex(table.arm.unique())
 
 

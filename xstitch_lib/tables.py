@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from xstitch_lib.measures import unit_of
+from xstitch_lib.quantities import Quantities
 from xstitch_lib.statistics import gain, means
 
 
@@ -20,7 +20,7 @@ def levels_beside_paper(ours: pd.DataFrame, paper: pd.DataFrame, metrics: Sequen
         A row "one-task, ours", a row "one-task, the paper", and so on; "" where there is no number, because all runs
         of an arm diverged or the paper lacks the metric.
     """
-    theirs, rows = means(paper.assign(seed=0), metrics), {}
+    theirs, rows = means(Quantities.of(ours).attach(paper.assign(seed=0)), metrics), {}
     for arm, row in means(ours, metrics).iterrows():
         rows[f"{arm}, ours"] = row
         if arm in theirs.index:
@@ -68,11 +68,12 @@ def paper_gain(paper: pd.DataFrame, first: str, second: str, task: str, metric: 
 def _cell(table: pd.DataFrame, arm: str, over: str, task: str, metric: str) -> str:
     if not {arm, over} <= {*table.arm}:
         return ""
-    unit = unit_of(metric).replace("points", "")
+    quantity = Quantities.of(table).find(task, metric)
+    unit = "" if quantity.unit == "%" else quantity.unit
     if "seed" not in table:
         return f"{paper_gain(table, arm, over, task, metric):+.1f}{unit}"
     found = gain(table, arm, over, task, metric)
     if not found.seeds:
         return "diverged"
     seeds = table.seed.nunique()
-    return found.short(unit) + (f", {found.seeds} of {seeds} seeds" if found.seeds < seeds else "")
+    return found.short(unit, quantity.digits) + (f", {found.seeds} of {seeds} seeds" if found.seeds < seeds else "")
