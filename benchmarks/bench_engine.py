@@ -17,10 +17,10 @@ from torch.nn import functional as F
 
 from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.studies import queue
-from xstitch_lib.studies.arms import METHODS
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.segmentation_normals import CROSS_STITCH, ONE_TASK
-from xstitch_lib.studies.worlds import RoomsScale, load
+from xstitch_lib.studies.worlds import load
+from xstitch_lib.studies.worlds.rooms import RoomsScale
 
 ARMS = (ONE_TASK, CROSS_STITCH)
 
@@ -91,7 +91,7 @@ def engine_seed(scale: RoomsScale, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(scale, seed, Path(folder))
         for arm in ARMS:
-            METHODS[arm.method](bench, arm)
+            arm.method.train(bench)
 
 
 def engine(scale: RoomsScale, seeds: range, jobs: int) -> float:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from xstitch_lib import provenance
+from xstitch_lib.data.tensors import fingerprint
 
 
 def test_data_that_differ_in_anything_have_another_fingerprint():
@@ -14,9 +15,9 @@ def test_data_that_differ_in_anything_have_another_fingerprint():
         {"picture": data["image"], "label": data["label"]},
         {**data, "image": torch.zeros(4, 1, 2)},
     ]
-    prints = {provenance.fingerprint(tensors) for tensors in [data, *changed]}
+    prints = {fingerprint(tensors) for tensors in [data, *changed]}
     assert len(prints) == 5
-    assert provenance.fingerprint(dict(reversed(data.items()))) in prints
+    assert fingerprint(dict(reversed(data.items()))) in prints
 
 
 @pytest.fixture

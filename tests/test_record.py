@@ -6,12 +6,13 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from tiny_study import ARMS, SCALE, STUDY
+from tiny_study import ARMS, SCALE, STUDY, as_json
 
 from xstitch_lib import record
 from xstitch_lib.history import History
 from xstitch_lib.studies import Arm
 from xstitch_lib.studies.bench import Bench
+from xstitch_lib.studies.methods.cross_stitch import CrossStitch
 from xstitch_lib.studies.verify import recorded_settings, verify
 from xstitch_lib.studies.worlds import load
 from xstitch_lib.unit import CrossStitchUnit
@@ -33,7 +34,7 @@ def saved(content, tmp_path):
 
 def test_what_was_saved_is_what_is_loaded(content, saved):
     found = record.load("tiny", "small", saved)
-    assert found.content == json.loads(json.dumps(content))
+    assert as_json(found.content) == as_json(content)
     assert found.seeds == [0, 1] and repr(found) == "Record('tiny', scale='small', 2 arms, 2 seeds)"
 
 
@@ -53,10 +54,10 @@ def test_of_a_wide_networks_alphas_the_first_and_the_last_step_are_kept():
     for step in (0, 5, 10):
         narrow.add_alphas(step, {"fc": CrossStitchUnit(2, 8, alpha_same=0.5 + step / 100)})
         wide.add_alphas(step, {"fc": CrossStitchUnit(2, record.MANY, alpha_same=0.5 + step / 100)})
-    assert record.pack(narrow)["steps"] == [0, 5, 10]
-    packed = record.pack(wide)
-    assert packed["steps"] == [0, 10]
-    assert np.allclose(record.unpack(packed)["fc"][:, 0, 0, 0], [0.5, 0.6], atol=1e-3)
+    assert record.kept(narrow)["steps"] == [0, 5, 10]
+    kept = record.kept(wide)
+    assert kept["steps"] == [0, 10]
+    assert np.allclose(kept["layers"]["fc"][:, 0, 0, 0], [0.5, 0.6], atol=1e-3)
 
 
 def test_provenance_says_where_every_cell_comes_from(saved):
@@ -82,7 +83,7 @@ def test_a_record_that_lacks_something_is_neither_written_nor_read(content, save
     damaged = without(content, *keys)
     with pytest.raises(ValueError, match=rf"must contain \['{keys[-1]}'\] properties"):
         record.save(damaged, saved)
-    (saved / "tiny-small.json").write_text(json.dumps(damaged))
+    (saved / "tiny-small.json").write_text(json.dumps(damaged, default=record.encode))
     with pytest.raises(ValueError, match="not a record of this version"):
         record.load("tiny", "small", saved)
 
@@ -95,11 +96,30 @@ def test_half_a_file_is_refused(saved):
 
 
 def test_a_failed_save_leaves_the_old_record(content, saved):
-    before = (saved / "tiny-small.json").read_bytes()
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    assert len(before) == 2
     with pytest.raises(ValueError):
         record.save(content | {"question": float("nan")}, saved)
-    assert (saved / "tiny-small.json").read_bytes() == before
-    assert [path.name for path in saved.iterdir()] == ["tiny-small.json"]
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+
+
+def test_the_same_content_is_the_same_files_and_new_arrays_take_the_place_of_the_old(content, saved):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    record.save(content, saved)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    record.save(content | {"cells": content["cells"][:2]}, saved)
+    after = {path.name for path in saved.iterdir()}
+    assert len(after) == 2 and len(after & {*before}) == 1
+
+
+def test_damaged_or_missing_arrays_are_refused(saved):
+    (arrays,) = saved.glob("*.npz")
+    arrays.write_bytes(arrays.read_bytes()[:-1] + b"x")
+    with pytest.raises(ValueError, match=r"npz is damaged: its sha256 is .*; restore it from the repository"):
+        record.load("tiny", "small", saved)
+    arrays.unlink()
+    with pytest.raises(ValueError, match="the arrays of a record, is missing: restore it"):
+        record.load("tiny", "small", saved)
 
 
 def test_a_study_that_was_not_recorded_tells_the_command(tmp_path):
@@ -113,8 +133,9 @@ def test_recorded_cells_run_again_to_equal_results(saved):
 
 
 def test_an_arms_own_settings_survive_the_file():
-    arm = Arm("slow", "one-task", after=("pool1",), changes={"lr": (0.01, 0.004)})
-    content = json.loads(json.dumps({"settings": asdict(SCALE), "arms": {"slow": asdict(arm)}}))
+    arm = Arm("slow", CrossStitch(after=("pool1",)), changes={"lr": (0.01, 0.004)})
+    told = {"method": "cross-stitch", "options": asdict(arm.method), "changes": arm.changes}
+    content = json.loads(json.dumps({"settings": asdict(SCALE), "arms": {"slow": told}}))
     found, scale = recorded_settings(record.Record(content), "slow")
     assert found == arm and scale == SCALE
     load(replace(scale, **found.changes))  # settings are a key: lists would not do

@@ -1,20 +1,35 @@
 """A study of the real kind that takes a second."""
 
+import json
+
+from xstitch_lib.record import encode
 from xstitch_lib.studies import Arm, RoomsScale, Study
+from xstitch_lib.studies.methods.cross_stitch import CrossStitch
+from xstitch_lib.studies.methods.ensemble import Ensemble
+from xstitch_lib.studies.methods.mtl_shared import MTLShared
+from xstitch_lib.studies.methods.one_task import OneTask
+from xstitch_lib.studies.methods.own_map import OwnMap
+from xstitch_lib.studies.methods.self_stitch import SelfStitch
+from xstitch_lib.studies.methods.split import Split
 
 SCALE = RoomsScale(train=24, validation=8, test=12, size=(16, 32), width=4, steps=(6, 4), precision="no", seeds=(0, 1))
 ARMS = [
-    Arm("one-task", "one-task"),
-    Arm("ensemble", "ensemble"),
-    Arm("split-conv4", "split", at="conv4"),
-    Arm("mtl-shared", "mtl-shared"),
-    Arm("cross-stitch", "cross-stitch"),
-    Arm("self-stitch", "self-stitch"),
-    Arm("from random", "cross-stitch", start="random"),
-    Arm("another initialisation", "cross-stitch", partner="another"),
-    Arm("another, aligned", "cross-stitch", partner="aligned"),
-    Arm("identity", "cross-stitch", alpha_same=1.0, learned=False),
-    Arm("own map", "own map"),
-    Arm("fewer pictures", "one-task", changes={"train": 16}),
+    Arm("one-task", OneTask()),
+    Arm("ensemble", Ensemble()),
+    Arm("split-conv4", Split(at="conv4")),
+    Arm("mtl-shared", MTLShared()),
+    Arm("cross-stitch", CrossStitch()),
+    Arm("self-stitch", SelfStitch()),
+    Arm("from random", CrossStitch(start="random")),
+    Arm("another initialisation", CrossStitch(partner="another")),
+    Arm("another, aligned", CrossStitch(partner="aligned")),
+    Arm("identity", CrossStitch(alpha_same=1.0, learned=False)),
+    Arm("own map", OwnMap()),
+    Arm("fewer pictures", OneTask(), changes={"train": 16}),
 ]
 STUDY = Study("tiny", "Does it run?", ARMS, {"small": SCALE}, primary=[("cross-stitch", "one-task")])
+
+
+def as_json(content):
+    """A record's content, whose arrays can be compared."""
+    return json.loads(json.dumps(content, default=encode))

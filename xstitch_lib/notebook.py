@@ -54,9 +54,7 @@ def show_provenance(record: Record) -> None:
     commands = ", ".join([f"`{command}`" for command in cells.command.unique()])
     found = [f"{name} {digest}" for cell in record.content["cells"] for name, digest in cell.get("data", {}).items()]
     data = ", ".join(dict.fromkeys(found))
-    told = [cell["provenance"]["precision"] for cell in record.content["cells"] if "precision" in cell["provenance"]]
-    told = told or [settings["precision"]]  # the first records do not tell, nor do runs that diverged
-    precision = " and ".join({"no": "float32"}.get(name, name) for name in dict.fromkeys(told))
+    precision = " and ".join({"no": "float32"}.get(name, name) for name in cells.precision.unique())
     all_runs = len(cells) + len(record.missing)
     runs = f"{len(cells)} of {all_runs} runs, the others are to come" if record.missing else f"{len(cells)} runs"
     lines = [

@@ -1,11 +1,15 @@
-"""Recorded results: one JSON file a study and scale, with all that later pages draw from it and where it comes from.
+"""Recorded results: of each study and scale all that later pages draw from it, and where it comes from.
 
-The format is ``recorded/schema.json``. A file is checked against it when it is read and before it is written.
+A JSON file, whose format is ``recorded/schema.json``, and beside it one of arrays, curves and alphas, which the first
+names with its checksum. Files are checked when they are read and before they are written.
 """
 
 import base64
+import hashlib
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ from xstitch_lib.history import History
 from xstitch_lib.quantities import Quantities
 
 FOLDER = Path(__file__).parent / "recorded"
-FORMAT = "xstitch_lib record 1"
+FORMAT = "xstitch_lib record 2"
 MANY = 2**15  # alphas of a run at all steps
 FEWEST = 4  # seeds with all arms, from which on these are compared though some runs are still to come
 
@@ -48,8 +52,14 @@ class Record:
     def missing(self) -> list[tuple[str, int]]:
         """Arm and seed of each run that is still to come; a long study is recorded run by run."""
         made = {(cell["arm"], cell["seed"]) for cell in self.content["cells"]}
-        seeds = self.content["settings"].get("seeds", self.seeds)  # the first records do not name them
+        seeds = self.content["settings"]["seeds"]
         return [(arm, seed) for arm in self.content["arms"] for seed in seeds if (arm, seed) not in made]
+
+    def settings(self, arm: str) -> dict[str, Any]:
+        """What an arm's cells were made with, as `xstitch_lib.results.identity` compares it."""
+        own = self.content["arms"][arm]
+        scale = {**self.content["settings"], **own["changes"]}
+        return {"scale": scale, "method": own["method"], "options": own["options"]}
 
     @property
     def comparable(self) -> bool:
@@ -142,8 +152,8 @@ class Record:
 
     def alphas(self, arm: str, seed: int, part: str = "") -> tuple[list[int], dict[str, np.ndarray]]:
         """The steps, and layer → (S, C or 1, T, T) float32 array, of a stitched network's second phase."""
-        packed = self.cell(arm, seed)["alphas"][part]
-        return packed["steps"], unpack(packed)
+        found = self.cell(arm, seed)["alphas"][part]
+        return found["steps"], {layer: values.astype(np.float32) for layer, values in found["layers"].items()}
 
 
 def path_of(study: str, scale: str, folder: Path = FOLDER) -> Path:
@@ -171,7 +181,10 @@ def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
     except ValueError as error:
         raise ValueError(f"{path} is damaged, it is not JSON ({error}): restore it from the repository") from error
     check(content, path)
-    return Record(content)
+    arrays = content.pop("arrays")
+    return Record(
+        {**content, "cells": joined(content["cells"], _read(path.with_name(arrays["file"]), arrays["sha256"]))}
+    )
 
 
 def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
@@ -181,13 +194,94 @@ def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
         ValueError: if ``content`` is not a record.
     """
     path = path_of(content["study"], content["scale"], folder)
-    check(content, path)
-    cells = ",\n".join([json.dumps(cell, allow_nan=False, separators=(",", ":")) for cell in content["cells"]])
-    head = {name: value for name, value in content.items() if name != "cells"} | {"cells": []}  # last
+    cells, arrays = apart(content["cells"])
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    digest = hashlib.sha256(packed.getvalue()).hexdigest()
+    beside = path.with_name(f"{path.stem}.{digest[:8]}.npz")  # not the old one's name: that stays until the JSON is new
+    head = {name: value for name, value in content.items() if name != "cells"}
+    head |= {"arrays": {"file": beside.name, "sha256": digest}, "cells": []}  # last
+    check({**head, "cells": cells}, path)
+    lines = ",\n".join([json.dumps(cell, allow_nan=False, separators=(",", ":")) for cell in cells])
     head = json.dumps(head, allow_nan=False, indent=1)
+    with replacing(beside) as file:
+        file.write(packed.getvalue())
     with replacing(path) as file:
-        file.write((head.removesuffix("[]\n}") + f"[\n{cells}\n]}}\n").encode())  # a line a cell: diffs stay readable
+        file.write((head.removesuffix("[]\n}") + f"[\n{lines}\n]}}\n").encode())  # a line a cell: diffs stay readable
+    for old in path.parent.glob(f"{path.stem}.*.npz"):
+        if old != beside:
+            old.unlink()
     return path
+
+
+def apart(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Cells without their curves and alphas, but with how many numbers these have, and all of these as three arrays.
+
+    "steps" and "values" are those of all curves one after the other, "alphas" all units' float16 values; see `joined`.
+    """
+    steps, values, alphas = [np.empty(0, np.int32)], [np.empty(0)], [np.empty(0, np.float16)]
+
+    def curve(points: Sequence[Sequence[float | None]]) -> int:
+        steps.append(np.asarray(points[0], np.int32))
+        values.append(np.asarray([_number(value) for value in points[1]]))
+        return len(points[0])
+
+    def shape(layer: np.ndarray) -> list[int]:
+        alphas.append(layer.ravel())
+        return list(layer.shape)
+
+    found = [_mapped(cell, curve, shape) for cell in cells]
+    return found, {"steps": np.concatenate(steps), "values": np.concatenate(values), "alphas": np.concatenate(alphas)}
+
+
+def joined(cells: Iterable[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """The cells that `apart` took apart."""
+    steps, values, alphas = [arrays[name] for name in ("steps", "values", "alphas")]
+    points = used = 0
+
+    def curve(count: int) -> list[list[float | None]]:
+        nonlocal points
+        points += count
+        some = slice(points - count, points)
+        return [steps[some].tolist(), [None if value != value else value for value in values[some].tolist()]]
+
+    def layer(shape: Sequence[int]) -> np.ndarray:
+        nonlocal used
+        used += math.prod(shape)
+        return alphas[used - math.prod(shape) : used].reshape(shape)
+
+    return [_mapped(cell, curve, layer) for cell in cells]
+
+
+def _mapped(cell: Mapping[str, Any], curve: Callable[[Any], Any], layer: Callable[[Any], Any]) -> dict[str, Any]:
+    """A cell with something else in the place of each curve and each unit's alphas."""
+    own = {}
+    if "curves" in cell:
+        own["curves"] = {
+            part: {
+                phase: {task: {name: curve(x) for name, x in found.items()} for task, found in tasks.items()}
+                for phase, tasks in phases.items()
+            }
+            for part, phases in cell["curves"].items()
+        }
+    if "alphas" in cell:
+        own["alphas"] = {
+            part: {**found, "layers": {name: layer(x) for name, x in found["layers"].items()}}
+            for part, found in cell["alphas"].items()
+        }
+    return {**cell, **own}
+
+
+def _read(path: Path, sha256: str) -> dict[str, np.ndarray]:
+    restore = "restore it from the repository, with the JSON file beside it"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ValueError(f"{path}, the arrays of a record, is missing: {restore}") from error
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ValueError(f"{path} is damaged: its sha256 is {found}, its record's JSON says {sha256}; {restore}")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
 def check(content: Any, path: Path) -> None:
@@ -225,27 +319,27 @@ def tidy(study: str, cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["study", "arm", "seed", "task", "metric", "value"])
 
 
-def pack(history: History) -> dict[str, Any]:
-    """The alphas of a run as text: the steps, and for each layer its shape and float16 values in base64.
+def kept(history: History) -> dict[str, Any]:
+    """The alphas of a run: the steps, and for each layer its float16 values (S, C or 1, T, T).
 
     Of more than `MANY` numbers only the first and the last step's are kept: a wide network's would fill its record.
     """
     steps, alphas = history.alpha_steps, history.alphas
     if sum([values.size for values in alphas.values()]) > MANY:
         steps, alphas = [steps[0], steps[-1]], {layer: values[[0, -1]] for layer, values in alphas.items()}
-    layers = {
-        layer: {"shape": list(values.shape), "float16": base64.b64encode(values.astype("<f2").tobytes()).decode()}
-        for layer, values in alphas.items()
-    }
-    return {"steps": steps, "layers": layers}
+    return {"steps": steps, "layers": {layer: values.astype("<f2") for layer, values in alphas.items()}}
 
 
-def unpack(packed: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Layer → (S, C or 1, T, T) float32 array."""
-    return {
-        layer: np.frombuffer(base64.b64decode(kept["float16"]), "<f2").astype(np.float32).reshape(kept["shape"])
-        for layer, kept in packed["layers"].items()
-    }
+def encode(values: np.ndarray) -> dict[str, Any]:
+    """A float16 array as JSON has it, for the file of a single cell; `decode` is the way back."""
+    return {"shape": list(values.shape), "float16": base64.b64encode(values.tobytes()).decode()}
+
+
+def decode(found: dict[str, Any]) -> Any:
+    """What `encode` made as an array, any other JSON object as it is."""
+    if set(found) != {"shape", "float16"}:
+        return found
+    return np.frombuffer(base64.b64decode(found["float16"]), "<f2").reshape(found["shape"])
 
 
 def _number(value: float | None) -> float:

@@ -11,8 +11,8 @@ from tiny_study import ARMS, SCALE
 from xstitch_lib import stitch
 from xstitch_lib.networks import correlation
 from xstitch_lib.optim import find_units
-from xstitch_lib.studies.arms import METHODS, _with_partners
 from xstitch_lib.studies.bench import Bench
+from xstitch_lib.studies.methods.cross_stitch import CrossStitch, with_partners
 
 BY_NAME = {arm.name: arm for arm in ARMS}
 
@@ -29,8 +29,7 @@ def fresh_bench(tmp_path):
 
 
 def train(bench, name):
-    arm = BY_NAME[name]
-    return METHODS[arm.method](bench, arm)
+    return BY_NAME[name].method.train(bench)
 
 
 def weights(net):
@@ -125,14 +124,14 @@ def test_the_ensembles_second_net_starts_from_other_weights(bench):
 
 def test_partners_of_another_initialisation_are_other_towers_and_the_first_stays(fresh_bench):
     towers, _ = fresh_bench.one_task()
-    others, history = _with_partners(fresh_bench, towers, aligned=False)
+    others, history = with_partners(fresh_bench, towers, aligned=False)
     assert others["seg"] is towers["seg"] and not torch.equal(weights(others["normals"]), weights(towers["normals"]))
     assert not history.table.equals(fresh_bench.one_task()[1].table)
 
 
 def test_aligned_partners_correlate_more_and_answer_as_before(fresh_bench):
     images, towers = fresh_bench.world.train[:]["image"], fresh_bench.one_task()[0]
-    pairs = [_with_partners(fresh_bench, towers, aligned)[0] for aligned in (False, True)]
+    pairs = [with_partners(fresh_bench, towers, aligned)[0] for aligned in (False, True)]
     as_they_are, aligned = [correlation(stitch(pair, ["fc6"], images[:1]), images)["fc6"] for pair in pairs]
     assert aligned[:, 0, 1].nanmean() > as_they_are[:, 0, 1].nanmean()
     answers = [pair["normals"](images) for pair in pairs]
@@ -142,7 +141,7 @@ def test_aligned_partners_correlate_more_and_answer_as_before(fresh_bench):
 def test_an_arm_of_another_study_with_the_same_settings_is_not_trained_again(fresh_bench):
     train(fresh_bench, "cross-stitch")
     files = {path: path.stat().st_mtime_ns for path in fresh_bench.folder.glob("*.ckpt")}
-    METHODS["cross-stitch"](fresh_bench, replace(BY_NAME["cross-stitch"], name="(0.9, 0.1)"))
+    CrossStitch(alpha_same=0.9, unit_lr_scale=SCALE.unit_lr_scale).train(fresh_bench)
     assert {path: path.stat().st_mtime_ns for path in fresh_bench.folder.glob("*.ckpt")} == files
 
 

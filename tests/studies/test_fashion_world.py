@@ -12,11 +12,10 @@ from xstitch_lib.data import FashionMNIST, TensorData
 from xstitch_lib.data.fashion_mnist import GROUP_OF_ARTICLE
 from xstitch_lib.history import History
 from xstitch_lib.studies import STUDIES, Study
-from xstitch_lib.studies.arms import METHODS
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.fashion_mnist import DENSE, LIVE, MAIN, fashion_variants
-from xstitch_lib.studies.worlds import FashionScale, load, recorded_scale
-from xstitch_lib.studies.worlds.fashion import turned
+from xstitch_lib.studies.worlds import load, recorded_scale
+from xstitch_lib.studies.worlds.fashion import FashionScale, turned
 
 SCALE = replace(LIVE, train=256, validation=100, test=100, width=2, steps=(0, 4), snapshots=3)
 
@@ -114,7 +113,7 @@ def test_every_main_arm_starts_from_the_same_towers_and_answers_alike(tmp_path):
     nets = []
     for arm in MAIN:
         bench = Bench(replace(SCALE, steps=(0, 0), **arm.changes), 0, tmp_path)
-        nets.append(METHODS[arm.method](bench, arm).net.eval())
+        nets.append(arm.method.train(bench).net.eval())
     first, *others = [net(batch) for net in nets]
     for other in others:
         assert all(torch.allclose(first[task], other[task], atol=1e-5) for task in first)
@@ -146,7 +145,7 @@ def test_every_recorded_scale_can_be_read_again():
     for scale in scales:
         settings = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(scale).items()}
         assert recorded_scale(settings) == scale
-    with pytest.raises(ValueError, match="no world 'moon': choose one of rooms, fashion, nyuv2"):
+    with pytest.raises(ValueError, match="no world 'moon': choose one of fashion, nyuv2, rooms"):
         recorded_scale({"world": "moon"})
 
 

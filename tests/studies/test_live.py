@@ -169,4 +169,4 @@ def test_where_nothing_can_be_written_runs_live_as_long_as_the_process(cache, tm
 def test_a_folder_of_ones_own_keeps_results_too(folder, tmp_path):
     PAIR.run(seeds=[0], arms=["one-task"], folder=tmp_path / "mine")
     assert not folder.exists() and PAIR.path("one-task", "small", 0, tmp_path / "mine").exists()
-    assert cell.read(PAIR.path("one-task", "small", 0, tmp_path / "mine"), cell.made_with(ARMS[0], SCALE))
+    assert cell.read(PAIR.path("one-task", "small", 0, tmp_path / "mine"), ARMS[0], SCALE)

@@ -1,6 +1,6 @@
 """The paper's tables and figures as studies: arms × scales × seeds."""
 
-from xstitch_lib.studies.arms import Arm
+from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.fashion_mnist import (
     fashion_all_dense,
     fashion_mnist,
@@ -26,7 +26,9 @@ from xstitch_lib.studies.segmentation_normals import (
     table5,
 )
 from xstitch_lib.studies.study import Study
-from xstitch_lib.studies.worlds import FashionScale, NYUScale, RoomsScale
+from xstitch_lib.studies.worlds.fashion import FashionScale
+from xstitch_lib.studies.worlds.nyuv2 import NYUScale
+from xstitch_lib.studies.worlds.rooms import RoomsScale
 
 _ALL = [
     *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, alphas),

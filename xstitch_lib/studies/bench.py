@@ -21,21 +21,13 @@ from xstitch_lib.networks.named import Named
 from xstitch_lib.optim import constant, cosine
 from xstitch_lib.provenance import has_bf16
 from xstitch_lib.recipe import Recipe
+from xstitch_lib.results.identity import training_code
 from xstitch_lib.studies.live import live_runs, mark_as_used
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
 from xstitch_lib.tasks import Task
 from xstitch_lib.training import fit
 
-PARTS = ("data", "networks", "tasks", "studies")
-# what reads results, or only starts runs
-AFTER_TRAINING = {
-    *("alphas", "claims", "cli", "measures", "notebook", "paper", "provenance", "record", "statistics", "tables"),
-    *[
-        f"studies/{name}"
-        for name in ("__init__", "cell", "fashion_mnist", "live", "queue", "segmentation_normals", "study", "verify")
-    ],
-}
 SCHEDULES = {"cosine": cosine, "constant": constant}
 
 
@@ -154,7 +146,7 @@ class Bench:
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
         start, versions = fingerprint(net.state_dict()), f"torch {torch.__version__} numpy {np.__version__}"
-        described = f"{scale} {self.precision} {TRAINING_CODE} {versions} {name} {start}"
+        described = f"{scale} {self.precision} {training_code()} {versions} {name} {start}"
         digest = hashlib.sha256(described.encode()).hexdigest()[:12]
         return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"
 
@@ -162,17 +154,6 @@ class Bench:
 def _every_few_minutes(steps: int) -> int:
     """Steps from one checkpoint to the next: an accelerator takes a hundred in the time that writing one takes."""
     return 500 if torch.accelerator.is_available() else min(500, max(1, steps // 10))
-
-
-def _training_code() -> str:
-    library = Path(__file__).parents[1]
-    files = [*library.glob("[!_]*.py"), *[p for part in PARTS for p in (library / part).rglob("*.py")]]
-    names = {path: path.relative_to(library).with_suffix("").as_posix() for path in sorted(files)}
-    content = [path.read_bytes() for path, name in names.items() if name not in AFTER_TRAINING]
-    return hashlib.sha256(b"".join(content)).hexdigest()
-
-
-TRAINING_CODE = _training_code()  # of all code that a run depends on, as it is when this process has imported it
 
 
 def seed_of(text: str) -> int:

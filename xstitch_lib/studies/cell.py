@@ -1,43 +1,51 @@
 """One arm of one seed: trained, measured, and written down as plain data (the cells of `xstitch_lib.record`)."""
 
-import hashlib
 import json
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
+from xstitch_lib.data import Source
 from xstitch_lib.files import replacing
 from xstitch_lib.history import History, is_loss
 from xstitch_lib.networks import correlation, sharing
 from xstitch_lib.provenance import provenance
-from xstitch_lib.record import pack
-from xstitch_lib.studies.arms import METHODS, Arm, Trained
+from xstitch_lib.record import decode, encode, kept
+from xstitch_lib.results import identity
+from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.bench import Bench
+from xstitch_lib.studies.methods import Trained
 from xstitch_lib.studies.scale import Scale
+from xstitch_lib.studies.worlds.world import inputs_of
+from xstitch_lib.unit import CrossStitchUnit
 
 
 def train(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> tuple[Bench, Trained]:
-    """Train one arm; see `METHODS`."""
+    """Train one arm; see `Method.train`."""
     bench = Bench(replace(scale, **arm.changes), seed, folder)
-    return bench, METHODS[arm.method](bench, arm)
+    return bench, arm.method.train(bench)
 
 
 def run(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> dict[str, Any]:
     """Train one arm and measure it; ``folder`` as for `Bench`.
 
     Returns:
-        what ``recorded/schema.json`` calls a cell. An arm whose loss stops being finite has the status
-        "diverged at step …" and no results.
+        what ``recorded/schema.json`` calls a cell, with the settings it was made with and its quantities. An arm whose
+        loss stops being finite has the status "diverged at step …" and no results.
     """
     started, origin = time.perf_counter(), provenance()
-    cell = {"arm": arm.name, "seed": seed, "status": "done", "made_with": made_with(arm, scale)}
+    bench = Bench(replace(scale, **arm.changes), seed, folder)
+    origin |= {"precision": bench.precision, "code": identity.training_code()}
+    made_with = identity.settings(scale, arm.method, arm.changes)
+    cell = {"arm": arm.name, "seed": seed, "status": "done", "settings": made_with}
+    cell["quantities"] = bench.world.quantities().plain()
     try:
-        bench, trained = train(arm, scale, seed, folder)
+        trained = arm.method.train(bench)
     except FloatingPointError as error:
         step = " ".join(str(error).split()[:3])
         return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started)}
@@ -52,19 +60,21 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> dict[str, Any
             part: {str(phase): _curves(history) for phase, history in phases.items()}
             for part, phases in trained.histories.items()
         },
-        "alphas": {part: pack(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
-        "sharing": _sharing(world.validation[:]["image"], trained.net) if _shares(arm) else {},
+        "alphas": {part: kept(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
+        "sharing": _sharing(world.validation, trained.net) if _shares(trained.net) else {},
         "data": world.fingerprints(),
-        "provenance": origin | {"precision": bench.precision} | _seconds(started + bench.waited - before),
+        "provenance": origin | _seconds(started + bench.waited - before),
     }
 
 
-def _shares(arm: Arm) -> bool:
-    return arm.method == "cross-stitch" and arm.per != "dense"
+def _shares(net: nn.Module) -> bool:
+    """Whether units mix all tasks' maps channel by channel."""
+    return any([isinstance(unit, CrossStitchUnit) for unit in getattr(net, "units", {}).values()])
 
 
-def _sharing(images: Tensor, net: nn.Module) -> dict[str, dict[str, list[list[float | None]]]]:
+def _sharing(data: Source, net: nn.Module) -> dict[str, dict[str, list[list[float | None]]]]:
     """Layer → "share" and "correlation", T×T, means over the channels that change."""
+    images = inputs_of(data, len(data))
     shares, correlations = sharing(net, images), correlation(net, images)
     return {
         layer: {
@@ -75,23 +85,17 @@ def _sharing(images: Tensor, net: nn.Module) -> dict[str, dict[str, list[list[fl
     }
 
 
-def made_with(arm: Arm, scale: Scale) -> str:
-    """A digest of all that a cell depends on besides its seed."""
-    own = {**arm.changes, "seeds": (), "arms": None}  # what else is run changes no cell
-    settings = {**asdict(arm), "name": ""}, asdict(replace(scale, **own))
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def read(path: Path, expected: str) -> dict[str, Any]:
+def read(path: Path, arm: Arm, scale: Scale) -> dict[str, Any]:
     """A cell that was written before.
 
     Raises:
-        ValueError: if it was made with other settings than those of the digest ``expected``.
+        ValueError: if it was made with other settings than its arm and scale have now.
     """
-    cell = json.loads(path.read_text())
-    if cell["made_with"] != expected:
+    cell = json.loads(path.read_text(), object_hook=decode)
+    if differing := identity.differences(cell["settings"], scale, arm.method, arm.changes):
         raise ValueError(
-            f"{path} was made with other settings than its study has now: delete it, or use another folder"
+            f"{path} was made with other settings than its study has now ({'; '.join(differing)}): delete it, or use "
+            "another folder"
         )
     return cell
 
@@ -99,7 +103,7 @@ def read(path: Path, expected: str) -> dict[str, Any]:
 def write(path: Path, cell: Mapping[str, Any]) -> None:
     """Write a cell; an interrupted call leaves nothing."""
     with replacing(path) as file:
-        file.write(json.dumps(cell, allow_nan=False).encode())
+        file.write(json.dumps(cell, allow_nan=False, default=encode).encode())
 
 
 def _seconds(started: float) -> dict[str, float]:

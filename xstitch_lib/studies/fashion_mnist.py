@@ -6,14 +6,16 @@ epochs; "full" for the re-implementation's 30, with two seeds; "epoch", one of a
 "narrow", all pictures on a quarter of the width, is for many variants with enough seeds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from xstitch_lib.studies.arms import Arm
+from xstitch_lib.studies.arm import Arm
+from xstitch_lib.studies.methods.cross_stitch import CrossStitch, Stitching
+from xstitch_lib.studies.methods.one_task import OneTask
+from xstitch_lib.studies.methods.self_stitch import SelfStitch
 from xstitch_lib.studies.study import Study
-from xstitch_lib.studies.worlds import FashionScale
-from xstitch_lib.studies.worlds.fashion import RELATED
+from xstitch_lib.studies.worlds.fashion import RELATED, FashionScale
 
 POINTS = ("pool1", "pool2", "fc3")
 EMBEDDED, ALL = 6_000, 55_000  # training pictures
@@ -33,16 +35,16 @@ SCALES = {
 }
 
 
-def _units(name: str, alpha_same: float = 1.0, **options: Any) -> Arm:
+def _units(name: str, alpha_same: float = 1.0, changes: Mapping[str, Any] | None = None, **options: Any) -> Arm:
     """The paper's units at the re-implementation's three places; without options they start and learn as its own do."""
-    return Arm(name, "cross-stitch", after=POINTS, alpha_same=alpha_same, **options)
+    return Arm(name, CrossStitch(after=POINTS, alpha_same=alpha_same, **options), changes or {})
 
 
-def _dense(name: str, method: str = "cross-stitch", after: Sequence[str] = ("fc3",)) -> Arm:
-    return Arm(name, method, after=after, per="dense")
+def _dense(name: str, method: type[Stitching] = CrossStitch, after: tuple[str, ...] = ("fc3",)) -> Arm:
+    return Arm(name, method(after=after, per="dense"))
 
 
-NONE = Arm("none", "one-task")
+NONE = Arm("none", OneTask())
 PER_CHANNEL = _units("per channel")
 DENSE = _dense("dense at fc3")
 UNITS = [
@@ -52,8 +54,8 @@ UNITS = [
     _units("per channel, (0.9, 0.1), ×100", 0.9, unit_lr_scale=100.0),
     _units("per layer", per="layer"),
 ]
-SELF = Arm("self-stitch, per channel", "self-stitch", after=POINTS, alpha_same=1.0)
-INSIDE = Arm("linear inside", "one-task", changes={"inside": 2})  # exactly the dense unit's number of weights
+SELF = Arm("self-stitch, per channel", SelfStitch(after=POINTS, alpha_same=1.0))
+INSIDE = Arm("linear inside", OneTask(), changes={"inside": 2})  # exactly the dense unit's number of weights
 MAIN = [NONE, PER_CHANNEL, DENSE, INSIDE]
 
 OVERALL: Mapping[str, str] = {"both": "accuracy"}  # the re-implementation's measure: the mean of both accuracies
@@ -74,10 +76,10 @@ fashion_variants = Study(
         DENSE,
         *UNITS,
         SELF,
-        Arm("none, float32", "one-task", changes={"precision": "no"}),
+        Arm("none, float32", OneTask(), changes={"precision": "no"}),
         _units("per channel, float32", changes={"precision": "no"}),
-        _dense("self-stitch, dense at fc3", "self-stitch"),
-        Arm("one linear inside", "one-task", changes={"inside": 1}),
+        _dense("self-stitch, dense at fc3", SelfStitch),
+        Arm("one linear inside", OneTask(), changes={"inside": 1}),
         # the same training; only the statistics of evaluation follow it ten steps behind, not a thousand
         *[
             replace(arm, name=f"{arm.name}, momentum 0.1", changes={"momentum": 0.1})

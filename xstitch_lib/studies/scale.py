@@ -1,14 +1,19 @@
 """How large a study is: everything that all of its arms have in common."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from xstitch_lib.studies.worlds.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
-    """What the scales of all worlds have; each world adds its own (`RoomsScale`, `FashionScale`, `NYUScale`).
+class Scale(ABC):
+    """What the scales of all worlds have; each world adds its own, and `make` (`RoomsScale`, `FashionScale`, …).
 
     Attributes:
-        world: which data, tasks and towers, a key of `WORLDS`.
+        world: which data, tasks and towers: what records call a subclass.
         seeds: those of a record, fixed before the run.
         arms: names of the study's arms that are run at this scale; None, all.
         train, validation, test: pictures; None, all there are. The validation ones draw the curves.
@@ -40,3 +45,12 @@ class Scale:
     weight_decay: float
     precision: str = "bf16"
     channels_last: bool = True
+
+    known: ClassVar[dict[str, type["Scale"]]] = {}
+
+    def __init_subclass__(cls):
+        Scale.known[cls.world] = cls
+
+    @abstractmethod
+    def make(self) -> "World":
+        """The data, tasks and towers of this scale; `worlds.load` keeps them for the next cell."""

@@ -12,9 +12,17 @@ and two of table 5's seeds. The split is chosen on Rooms and carried over. `late
 from dataclasses import replace
 
 from xstitch_lib.networks.towers import CONVS
-from xstitch_lib.studies.arms import Arm
+from xstitch_lib.studies.arm import Arm
+from xstitch_lib.studies.methods.cross_stitch import CrossStitch
+from xstitch_lib.studies.methods.ensemble import Ensemble
+from xstitch_lib.studies.methods.mtl_shared import MTLShared
+from xstitch_lib.studies.methods.one_task import OneTask
+from xstitch_lib.studies.methods.own_map import OwnMap
+from xstitch_lib.studies.methods.self_stitch import SelfStitch
+from xstitch_lib.studies.methods.split import Split
 from xstitch_lib.studies.study import Study
-from xstitch_lib.studies.worlds import NYUScale, RoomsScale
+from xstitch_lib.studies.worlds.nyuv2 import NYUScale
+from xstitch_lib.studies.worlds.rooms import RoomsScale
 
 ROOMS = {
     "live": RoomsScale(stream=1, train=200, validation=50, test=200, steps=(160, 80), precision="no"),
@@ -50,11 +58,11 @@ BRIEF = NYUScale(
 SPLITS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 BEST_SPLIT = "split-conv2"  # by `choices`: nearest to one-task in mIU and mean angle, averaged over both
 
-ONE_TASK = Arm("one-task", "one-task")
-ENSEMBLE = Arm("ensemble", "ensemble")
-CROSS_STITCH = Arm("cross-stitch", "cross-stitch")
-SELF_STITCH = Arm("self-stitch", "self-stitch")
-SPLIT_ARMS = [Arm(f"split-{layer}", "split", at=layer) for layer in SPLITS]
+ONE_TASK = Arm("one-task", OneTask())
+ENSEMBLE = Arm("ensemble", Ensemble())
+CROSS_STITCH = Arm("cross-stitch", CrossStitch())
+SELF_STITCH = Arm("self-stitch", SelfStitch())
+SPLIT_ARMS = [Arm(f"split-{layer}", Split(at=layer)) for layer in SPLITS]
 CONTROLS = [ONE_TASK, ENSEMBLE, CROSS_STITCH, SELF_STITCH]
 EQUAL_WEIGHTS = "ensemble, equal weights"  # Rooms' alone
 SIX = ("one-task", "ensemble", BEST_SPLIT, "mtl-shared", "cross-stitch", "self-stitch")
@@ -72,14 +80,14 @@ choices = Study(
     [
         *CONTROLS,
         *SPLIT_ARMS,
-        *[Arm(f"units ×{scale:g}", "cross-stitch", unit_lr_scale=scale) for scale in (1.0, 3.0, 30.0, 100.0)],
-        *[Arm(f"one-task, rate {lr:g}", "one-task", changes=_rate(lr)) for lr in (0.02, 0.03, 0.08)],
+        *[Arm(f"units ×{scale:g}", CrossStitch(unit_lr_scale=scale)) for scale in (1.0, 3.0, 30.0, 100.0)],
+        *[Arm(f"one-task, rate {lr:g}", OneTask(), changes=_rate(lr)) for lr in (0.02, 0.03, 0.08)],
         *[
-            Arm(f"one-task, few labels, rate {lr:g}", "one-task", changes={"labelled": 0.1, **_rate(lr)})
+            Arm(f"one-task, few labels, rate {lr:g}", OneTask(), changes={"labelled": 0.1, **_rate(lr)})
             for lr in (0.05, 0.02, 0.01, 0.005)
         ],
-        Arm("one-task, float32", "one-task", changes={"precision": "no"}),
-        Arm("cross-stitch, float32", "cross-stitch", changes={"precision": "no"}),
+        Arm("one-task, float32", OneTask(), changes={"precision": "no"}),
+        Arm("cross-stitch, float32", CrossStitch(), changes={"precision": "no"}),
     ],
     {"small": replace(ROOMS["small"], stream=0, table="validation", seeds=(100, 101, 102, 103))},
 )
@@ -107,9 +115,9 @@ nyuv2_choices = Study(
     # The rule, written down before the run: the largest mean of both tasks' relative gains, of rates and frames over
     # rate 0.01, of the units' rates over ×10; should the least or the largest rate win, the next beyond it is run too.
     [
-        *[Arm(f"one-task, rate {lr:g}", "one-task", changes=_rate(lr)) for lr in (0.001, 0.003, 0.01, 0.03)],
-        Arm("one-task, no crop", "one-task", changes={"crop": False}),
-        *[Arm(f"units ×{scale:g}", "cross-stitch", unit_lr_scale=scale) for scale in (1.0, 10.0, 100.0, 1000.0)],
+        *[Arm(f"one-task, rate {lr:g}", OneTask(), changes=_rate(lr)) for lr in (0.001, 0.003, 0.01, 0.03)],
+        Arm("one-task, no crop", OneTask(), changes={"crop": False}),
+        *[Arm(f"units ×{scale:g}", CrossStitch(unit_lr_scale=scale)) for scale in (1.0, 10.0, 100.0, 1000.0)],
     ],
     {
         "medium": NYUScale(
@@ -141,18 +149,18 @@ table1 = Study(
     "table1",
     "Does it matter how the units start?",
     [
-        *[Arm(f"({same}, {round(1 - same, 1)})", "cross-stitch", alpha_same=same) for same in (0.1, 0.5, 0.7, 0.9)],
+        *[Arm(f"({same}, {round(1 - same, 1)})", CrossStitch(alpha_same=same)) for same in (0.1, 0.5, 0.7, 0.9)],
         ONE_TASK,
-        Arm("frozen at (0.9, 0.1)", "cross-stitch", learned=False),
-        Arm("one unit a layer", "cross-stitch", per="layer"),
-        Arm("after every conv", "cross-stitch", after=CONVS),
+        Arm("frozen at (0.9, 0.1)", CrossStitch(learned=False)),
+        Arm("one unit a layer", CrossStitch(per="layer")),
+        Arm("after every conv", CrossStitch(after=CONVS)),
     ],
     SCALES,
 )
 table2 = Study(
     "table2",
     "How fast should the units learn?",
-    [Arm(f"{scale:g}", "cross-stitch", unit_lr_scale=scale) for scale in (1.0, 10.0, 100.0, 1000.0)],
+    [Arm(f"{scale:g}", CrossStitch(unit_lr_scale=scale)) for scale in (1.0, 10.0, 100.0, 1000.0)],
     # The rule at brief, written down while ×100 and ×1000 ran, after table 5 had been run with ×10: the factor with the
     # largest mean of both tasks' relative gains over ×10 is that of table 5. Arms set their own factor; the digest of
     # recorded cells has the scale's.
@@ -165,8 +173,8 @@ table3 = Study(
     "table3",
     "Should the towers be trained alone before they are stitched?",
     [
-        Arm("one-task", "cross-stitch"),
-        *[Arm(name, "cross-stitch", start="random") for name in ("random", "ImageNet")],  # what towers start from
+        Arm("one-task", CrossStitch()),
+        *[Arm(name, CrossStitch(start="random")) for name in ("random", "ImageNet")],  # what towers start from
     ],
     {
         **{name: replace(scale, arms=("one-task", "random")) for name, scale in ROOMS.items()},
@@ -179,10 +187,10 @@ table5 = Study(
     [
         ONE_TASK,
         ENSEMBLE,
-        Arm(EQUAL_WEIGHTS, "ensemble", changes={"width": 11}),
+        Arm(EQUAL_WEIGHTS, Ensemble(), changes={"width": 11}),
         next(arm for arm in SPLIT_ARMS if arm.name == BEST_SPLIT),
-        Arm("mtl-shared", "mtl-shared"),
-        Arm("units ×10", "cross-stitch", unit_lr_scale=10.0),
+        Arm("mtl-shared", MTLShared()),
+        Arm("units ×10", CrossStitch(unit_lr_scale=10.0)),
         CROSS_STITCH,
         SELF_STITCH,
     ],
@@ -198,7 +206,7 @@ table5 = Study(
 latent_map = Study(
     "latent_map",
     "Does MTL-shared gain from the other task, or from one more linear map?",
-    [ONE_TASK, Arm("mtl-shared", "mtl-shared"), Arm("own map", "own map")],
+    [ONE_TASK, Arm("mtl-shared", MTLShared()), Arm("own map", OwnMap())],
     NYU,
     primary=[("mtl-shared", "own map"), ("own map", "one-task")],
 )
@@ -207,9 +215,9 @@ alphas = Study(
     "alphas",
     "What do the units learn, and do channels of two towers match?",
     [
-        *[Arm(f"({same}, {round(1 - same, 1)})", "cross-stitch", alpha_same=same) for same in (0.9, 0.5, 0.1)],
-        Arm("another initialisation", "cross-stitch", partner="another"),
-        Arm("another, aligned", "cross-stitch", partner="aligned"),
+        *[Arm(f"({same}, {round(1 - same, 1)})", CrossStitch(alpha_same=same)) for same in (0.9, 0.5, 0.1)],
+        Arm("another initialisation", CrossStitch(partner="another")),
+        Arm("another, aligned", CrossStitch(partner="aligned")),
     ],
     ROOMS,  # from ImageNet all towers have one initialisation
 )

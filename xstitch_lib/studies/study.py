@@ -4,14 +4,17 @@ import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from torch import nn
 
 from xstitch_lib.networks.named import did_you_mean
+from xstitch_lib.quantities import Quantities
 from xstitch_lib.record import FORMAT, Record, tidy
+from xstitch_lib.results import identity
 from xstitch_lib.studies import cell
-from xstitch_lib.studies.arms import Arm
+from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
 
@@ -60,7 +63,7 @@ class Study:
             ValueError: for an unknown scale or arm.
         """
         cells = [self.cell(name, scale, seed, folder) for seed in seeds for name in (arms or self.names(scale))]
-        return tidy(self.name, cells)
+        return _quantities(cells).attach(tidy(self.name, cells))
 
     def net(self, arm: str, scale: str, seed: int, folder: str | Path | None = None) -> nn.Module:
         """The trained network of one run, ``x → {task: output}``; from ``folder`` if it was trained there before."""
@@ -75,7 +78,7 @@ class Study:
         path = self.path(arm, scale, seed, folder)
         if not path.exists():
             cell.write(path, cell.run(*settings, seed, Path(folder) / "runs"))
-        return cell.read(path, cell.made_with(*settings))
+        return cell.read(path, *settings)
 
     def take_over(self, recorded: Record, folder: str | Path) -> None:
         """Put the whole seeds of an unfinished record into ``folder``, so that they are not run again.
@@ -87,16 +90,19 @@ class Study:
         """
         scale = recorded.content["scale"]
         for found in recorded.whole_seeds().content["cells"]:
-            if found["made_with"] != cell.made_with(self.arm(found["arm"]), self.scale(scale)):
+            arm, stored = self.arm(found["arm"]), recorded.settings(found["arm"])
+            own = {"settings": stored, "quantities": recorded.content["quantities"]}
+            if differing := identity.differences(stored, self.scale(scale), arm.method, arm.changes):
                 raise ValueError(
-                    f"{recorded} was made with other settings than its study has now: delete it to begin anew"
+                    f"{recorded} was made with other settings than its study has now ({'; '.join(differing)}): delete "
+                    "it to begin anew"
                 )
-            cell.write(self.path(found["arm"], scale, found["seed"], folder), found)
+            cell.write(self.path(arm.name, scale, found["seed"], folder), {**found, **own})
 
     def record(self, scale: str, folder: str | Path) -> dict:
         """All cells of ``folder`` that are finished, as the content of a record, for `xstitch_lib.record.save`."""
         cells = [
-            cell.read(self.path(name, scale, seed, folder), cell.made_with(self.arm(name), self.scale(scale)))
+            cell.read(self.path(name, scale, seed, folder), self.arm(name), self.scale(scale))
             for name in self.names(scale)
             for seed in self.finished(name, scale, folder)
         ]
@@ -106,11 +112,21 @@ class Study:
             "scale": scale,
             "question": self.question,
             "settings": asdict(self.scale(scale)),
-            "arms": {name: asdict(self.arm(name)) for name in self.names(scale)},
+            "arms": {
+                name: {
+                    "method": self.arm(name).method.name,
+                    "options": asdict(self.arm(name).method),
+                    "changes": dict(self.arm(name).changes),
+                }
+                for name in self.names(scale)
+            },
             "primary": [list(pair) for pair in self.primary if {*pair} <= {*self.names(scale)}],
             "metrics": dict(self.metrics),
             "labels": load(self.scale(scale)).label_counts(),
-            "cells": cells,
+            "quantities": _quantities(cells).plain(),
+            "cells": [
+                {k: value for k, value in found.items() if k not in ("settings", "quantities")} for found in cells
+            ],
         }
 
     def names(self, scale: str) -> list[str]:
@@ -138,3 +154,8 @@ class Study:
         if name not in self.scales:
             raise ValueError(f"study {self.name!r} has no scale {name!r}: choose one of {', '.join(self.scales)}")
         return self.scales[name]
+
+
+def _quantities(cells: Iterable[Mapping[str, Any]]) -> Quantities:
+    """Those of all cells, whose worlds may have other tasks."""
+    return Quantities.read({task: own for cell in cells for task, own in cell["quantities"].items()})

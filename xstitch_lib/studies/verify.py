@@ -9,15 +9,23 @@ import torch
 
 from xstitch_lib.record import Record, tidy
 from xstitch_lib.studies import cell
-from xstitch_lib.studies.arms import Arm
+from xstitch_lib.studies.arm import Arm
+from xstitch_lib.studies.methods import Method
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import recorded_scale, tuples
 
 
 def recorded_settings(record: Record, arm: str) -> tuple[Arm, Scale]:
-    """The arm and the scale as they were when they were recorded."""
-    own = {**tuples(record.content["arms"][arm]), "changes": tuples(record.content["arms"][arm]["changes"])}
-    return Arm(**own), recorded_scale(record.content["settings"])
+    """The arm and the scale as they were when they were recorded.
+
+    Raises:
+        ValueError: for a method or a world that is not there any more.
+    """
+    stored = record.content["arms"][arm]
+    if stored["method"] not in Method.known:
+        raise ValueError(f"no method {stored['method']!r}: choose one of {', '.join(Method.known)}")
+    method = Method.known[stored["method"]](**tuples(stored["options"]))
+    return Arm(arm, method, tuples(stored["changes"])), recorded_scale(record.content["settings"])
 
 
 def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Iterator[str]:
@@ -56,7 +64,7 @@ def _compare(recorded: dict, found: dict) -> str:
     both = tidy("", [recorded]).merge(tidy("", [found]), "outer", keys, suffixes=("_recorded", "_found"))
     off = both[both.value_recorded.ne(both.value_found) & both[["value_recorded", "value_found"]].notna().any(axis=1)]
     differing = [f"{r.task} {r.metric} was {r.value_recorded:g}, is {r.value_found:g}" for r in off.itertuples()]
-    was, now = [cell["provenance"].get("precision") for cell in (recorded, found)]  # the first record has none
-    if differing and was not in (None, now):
+    was, now = [cell["provenance"]["precision"] for cell in (recorded, found)]
+    if differing and was != now:
         differing.append(f"precision was {was}, is {now}")
     return "; ".join(differing) or "equal"

@@ -1,17 +1,17 @@
-"""The worlds: what a study can be about. Each is a kind of `Scale` and a function that makes a `World` of one."""
+"""The worlds: what a study can be about, one file a world. Each is a kind of `Scale` that makes a `World`."""
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 
 from xstitch_lib.studies.scale import Scale
-from xstitch_lib.studies.worlds.fashion import FashionScale, fashion
-from xstitch_lib.studies.worlds.nyuv2 import NYUScale, nyuv2
-from xstitch_lib.studies.worlds.rooms import RoomsScale, rooms
 from xstitch_lib.studies.worlds.world import World
 
-WORLDS = {"rooms": (RoomsScale, rooms), "fashion": (FashionScale, fashion), "nyuv2": (NYUScale, nyuv2)}
+for _file in pkgutil.iter_modules(__path__):  # so that records find every world by its name
+    importlib.import_module(f"{__name__}.{_file.name}")
 
 
 def load(scale: Scale) -> World:
@@ -23,19 +23,20 @@ def load(scale: Scale) -> World:
 
 @lru_cache(maxsize=4)
 def _load(scale: Scale) -> World:
-    _, make = WORLDS[scale.world]
-    return make(scale)
+    return scale.make()
 
 
 def recorded_scale(settings: Mapping[str, Any]) -> Scale:
     """The scale that was written into a record.
 
     Raises:
-        ValueError: for a world that does not exist.
+        ValueError: for a world that does not exist, or a setting that its scales no longer have.
     """
-    if settings["world"] not in WORLDS:
-        raise ValueError(f"no world {settings['world']!r}: choose one of {', '.join(WORLDS)}")
-    kind, _ = WORLDS[settings["world"]]
+    if settings["world"] not in Scale.known:
+        raise ValueError(f"no world {settings['world']!r}: choose one of {', '.join(Scale.known)}")
+    kind = Scale.known[settings["world"]]
+    if gone := set(settings) - {f.name for f in fields(kind)}:
+        raise ValueError(f"{kind.__name__} has no {', '.join(sorted(gone))} any more: check out the recorded commit")
     return kind(**tuples(settings))
 
 
@@ -44,4 +45,4 @@ def tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
-__all__ = ["WORLDS", "FashionScale", "NYUScale", "RoomsScale", "World", "load", "recorded_scale", "tuples"]
+__all__ = ["World", "load", "recorded_scale", "tuples"]

@@ -52,6 +52,9 @@ class FashionScale(Scale):
     optimizer: str = "adam"
     weight_decay: float = 1e-5
 
+    def make(self) -> "FashionWorld":
+        return fashion(self)
+
 
 @dataclass(frozen=True)
 class FashionWorld(World):

@@ -51,6 +51,9 @@ class NYUScale(Scale):
     optimizer: str = "sgd"
     weight_decay: float = 5e-4
 
+    def make(self) -> "NYUWorld":
+        return nyuv2(self)
+
 
 @dataclass(frozen=True)
 class NYUWorld(World):

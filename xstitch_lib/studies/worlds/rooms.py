@@ -41,6 +41,9 @@ class RoomsScale(Scale):
     optimizer: str = "sgd"
     weight_decay: float = 5e-4
 
+    def make(self) -> World:
+        return rooms(self)
+
 
 def rooms(scale: RoomsScale) -> World:
     """Rooms of one stream, cut into splits that share no scene."""

@@ -4,15 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
-from xstitch_lib.data import TensorData
+from xstitch_lib.data import Source
 from xstitch_lib.evaluation import count
 from xstitch_lib.history import History
 from xstitch_lib.quantities import Quantities
 from xstitch_lib.tasks import Task
 
 Metrics = Mapping[str, Mapping[str, float]]
+
+
+def inputs_of(data: Source, samples: int) -> tuple[Any, ...]:
+    """What the network takes, of so many of the first samples: one entry an input."""
+    batch = data.draw(torch.arange(min(samples, len(data))))
+    return tuple([batch[name] for name in data.inputs])
 
 
 @dataclass(frozen=True)
@@ -27,9 +34,9 @@ class World:
         one_start: whether all towers of a seed start from one random initialisation, but for their heads.
     """
 
-    train: TensorData
-    validation: TensorData
-    table: TensorData
+    train: Source
+    validation: Source
+    table: Source
     tasks: Mapping[str, Task]
     tower: Callable[[str], nn.Sequential]
     augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None
@@ -48,7 +55,7 @@ class World:
         """What the numbers of `results` are."""
         return Quantities({name: task.quantities for name, task in self.tasks.items()})
 
-    def watched(self, tasks: Mapping[str, Task]) -> TensorData | Callable[[nn.Module], Metrics]:
+    def watched(self, tasks: Mapping[str, Task]) -> Source | Callable[[nn.Module], Metrics]:
         """What `fit` looks at along the second phase of a run that trains ``tasks``."""
         return self.validation
 

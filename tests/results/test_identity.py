@@ -1,0 +1,112 @@
+"""When two runs are the same."""
+
+import ast
+from dataclasses import dataclass, make_dataclass, replace
+from typing import ClassVar
+
+import pytest
+from tiny_study import SCALE
+
+from xstitch_lib.results import identity
+from xstitch_lib.studies.methods.cross_stitch import CrossStitch
+from xstitch_lib.studies.methods.split import Split
+
+STORED = identity.settings(SCALE, CrossStitch(), {"train": 16})
+
+
+def told(scale=SCALE, method=None, changes=None):
+    return identity.differences(STORED, scale, method or CrossStitch(), changes or {"train": 16})
+
+
+def test_every_setting_is_stored_with_its_default_and_what_else_is_run_is_not():
+    assert STORED["scale"]["train"] == 16 and STORED["scale"]["lr"] == [0.05, 0.02]
+    assert STORED["options"]["partner"] == "same" and STORED["method"] == "cross-stitch"
+    assert not {"seeds", "arms"} & set(STORED["scale"])
+    assert told(replace(SCALE, seeds=(7,), arms=("a",))) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"scale": replace(SCALE, lr=(0.04, 0.02))}, ["lr was [0.05, 0.02], is [0.04, 0.02]"]),
+        ({"method": CrossStitch(alpha_same=0.8)}, ["alpha_same was 0.9, is 0.8"]),
+        ({"changes": {"train": 17}}, ["train was 16, is 17"]),
+        ({"method": Split(at="conv2")}, ["method was cross-stitch, is split"]),
+    ],
+)
+def test_what_differs_is_named(changed, words):
+    assert told(**changed) == words
+
+
+def test_a_new_option_is_no_difference_at_its_default_and_one_at_any_other_value():
+    @dataclass(frozen=True, kw_only=True)
+    class More(CrossStitch):
+        noise: float = 0.0
+
+    assert told(method=More()) == []
+    assert told(method=More(noise=0.1)) == ["noise was 0.0, is 0.1"]
+
+
+def test_a_default_that_has_changed_since_and_an_option_that_is_gone_are_refused():
+    @dataclass(frozen=True, kw_only=True)
+    class Later(CrossStitch):
+        per: str = "layer"
+
+    assert told(method=Later()) == ["per was channel, is layer"]
+    fewer = make_dataclass("Fewer", [("name", ClassVar[str], "cross-stitch")], frozen=True)
+    assert "partner was same, is not there any more" in told(method=fewer())
+
+
+@pytest.fixture
+def library(tmp_path):
+    """start → part.tool and part's own file; result is reached by nobody."""
+    files = {
+        "start.py": '"""Begins."""\nfrom xstitch_lib.part import thing\nfrom xstitch_lib.part.tool import SIZE\n',
+        "part/__init__.py": "thing = 3\n",
+        "part/tool.py": "SIZE = 1\n",
+        "result.py": "from xstitch_lib import start\n",
+    }
+    for name, code in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(code)
+    return tmp_path
+
+
+def code_of(library):
+    reached = identity._reached(["start"], library)
+    return {name: ast.dump(identity._without_docstrings(tree)) for name, tree in reached.items()}
+
+
+def test_the_code_that_trains_is_what_is_reached_from_there(library):
+    assert set(code_of(library)) == {"start", "part", "part.tool"}
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "same"),
+    [
+        ("part/tool.py", "# one\nSIZE = 1  # a comment\n", True),
+        ("part/tool.py", '"""A docstring."""\n\nSIZE = (1)\n', True),
+        ("part/tool.py", "SIZE = 2\n", False),
+        ("result.py", "import nothing\n", True),
+    ],
+)
+def test_comments_docstrings_and_readers_of_results_are_no_part_of_it(library, file, code, same):
+    before = code_of(library)
+    (library / file).write_text(code)
+    assert (code_of(library) == before) == same
+
+
+def test_of_the_library_all_that_trains_is_in_and_what_reads_results_is_not():
+    reached = set(identity._reached(identity.TRAINING))
+    trains = {"unit", "training", "recipe", "data.tensors", "tasks.normals", "networks.merge", "augment"}
+    assert trains | {"studies.methods.cross_stitch", "studies.worlds.rooms"} <= reached
+    reads = {"record", "statistics", "claims", "measures", "tables", "paper", "alphas", "cli", "notebook"}
+    assert not (reads | {"studies.cell", "studies.study", "studies.segmentation_normals"}) & reached
+    assert not any([name.startswith(("plots", "explorer")) for name in reached])
+
+
+def test_code_that_was_changed_after_the_process_began_is_nobody_elses(monkeypatch):
+    code = identity.training_code.__wrapped__
+    assert code() == code() == identity.training_code()
+    monkeypatch.setattr(identity, "IMPORTED", 0.0)
+    assert code() != code()

@@ -1,0 +1,137 @@
+"""What a run is: when two are the same.
+
+A record's cell is told by its settings: the scale's, the arm's changes, its method and all of that method's options,
+as plain data with every default written out. Code does not enter: a record stays what it is when the library goes on,
+and says from which commit it comes. A checkpoint, and with it a live run, is told by the same and by the code that
+trains: changed code trains anew.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, asdict, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LIBRARY = Path(__file__).parents[1]
+NOT_OF_A_CELL = ("seeds", "arms")  # of a scale: what else is run changes no cell
+IMPORTED = time.time()
+
+
+def plain(value: Any) -> Any:
+    """As it comes back from JSON: tuples are lists."""
+    return json.loads(json.dumps(value))
+
+
+def settings(scale: Any, method: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """All that a cell depends on, besides its seed and the code.
+
+    Args:
+        scale: a `Scale`.
+        method: a `Method`.
+        changes: the arm's, which take the place of the scale's own.
+    """
+    of_scale = {**asdict(scale), **changes}
+    return plain(
+        {
+            "scale": {name: value for name, value in of_scale.items() if name not in NOT_OF_A_CELL},
+            "method": method.name,
+            "options": asdict(method),
+        }
+    )
+
+
+def differences(stored: Mapping[str, Any], scale: Any, method: Any, changes: Mapping[str, Any]) -> list[str]:
+    """Where the settings of a cell that was kept are not those that its arm has now: "lr was 0.05, is 0.04".
+
+    A field that has come to be since the cell was made is no difference where it has its default.
+    """
+    now = settings(scale, method, changes)
+    if stored["method"] != now["method"]:
+        return [f"method was {stored['method']}, is {now['method']}"]
+    return [
+        *_differences(stored["scale"], now["scale"], _defaults(scale)),
+        *_differences(stored["options"], now["options"], _defaults(method)),
+    ]
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
+    for name in dict.fromkeys([*then, *now]):
+        if name in NOT_OF_A_CELL:
+            continue
+        was = then.get(name, defaults.get(name, "not there"))
+        found = now.get(name, "not there any more")
+        if was != found:
+            yield f"{name} was {was}, is {found}"
+
+
+def _defaults(of: Any) -> dict[str, Any]:
+    return {f.name: plain(f.default) for f in fields(of) if f.default is not MISSING}
+
+
+@cache
+def training_code() -> str:
+    """A digest of the code that trains: of all modules that `TRAINING` reaches by import, as syntax trees.
+
+    Docstrings and comments are no part of it, nor are modules that read results. It is read when it is first asked for;
+    where a file has changed since this process began, the process's own code lies on no disk, and the digest is nobody
+    else's.
+    """
+    digest, reached = hashlib.sha256(), _reached(TRAINING)
+    for name in sorted(reached):
+        digest.update(f"{name} {ast.dump(_without_docstrings(reached[name]))}".encode())
+    if any([_file(name).stat().st_mtime > IMPORTED for name in reached]):
+        digest.update(os.urandom(16))
+    return digest.hexdigest()[:16]
+
+
+# where training begins; a folder is all files in it
+TRAINING = ("studies.bench", "studies.methods", "studies.worlds")
+
+
+def _reached(roots: Iterable[str], library: Path = LIBRARY) -> dict[str, ast.Module]:
+    """Module → tree, of the roots and all that they import, names dotted from the library's folder on.
+
+    A package counts by its ``__init__`` where something is imported from it itself, not from a module in it.
+    """
+    waiting = [name for root in roots for name in (root, *_inside(root, library))]
+    trees: dict[str, ast.Module] = {}
+    while waiting:
+        name = waiting.pop()
+        if name not in trees and _file(name, library).is_file():
+            trees[name] = ast.parse(_file(name, library).read_bytes())
+            waiting += _imported(trees[name], library)
+    return trees
+
+
+def _inside(package: str, library: Path) -> list[str]:
+    folder = library.joinpath(*package.split("."))
+    return [f"{package}.{path.stem}" for path in sorted(folder.glob("*.py")) if path.stem != "__init__"]
+
+
+def _imported(tree: ast.Module, library: Path) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{LIBRARY.name}."):
+            package = f"{node.module}."[len(LIBRARY.name) + 1 :]
+            modules = [package + alias.name for alias in node.names]
+            found = [name for name in modules if _file(name, library).is_file()]
+            yield from found
+            if package and len(found) < len(modules):
+                yield package[:-1]
+
+
+def _file(name: str, library: Path = LIBRARY) -> Path:
+    path = library.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return tree
