@@ -2,6 +2,7 @@
 
 import inspect
 import textwrap
+from collections.abc import Mapping
 
 from IPython.display import Markdown, display
 
@@ -22,6 +23,12 @@ def glue(name: str, text: str) -> None:
         print(f"{name}: {text}")
     else:
         book_glue(name, text, display=False)
+
+
+def glue_all(texts: Mapping[str, str]) -> None:
+    """`glue` each text under its name: what a function of `xstitch_lib.studies.reports` says."""
+    for name, text in texts.items():
+        glue(name, text)
 
 
 def show_table(frame, index: bool = False) -> None:

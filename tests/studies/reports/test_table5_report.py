@@ -1,0 +1,125 @@
+"""What chapter 8 says of its records."""
+
+import pandas as pd
+import pytest
+
+from xstitch_lib import paper
+from xstitch_lib.record import Record, load
+from xstitch_lib.statistics import gain
+from xstitch_lib.studies import table5
+from xstitch_lib.studies.reports import table5 as page
+
+SMALL, MEDIUM, BRIEF = (load("table5", scale) for scale in ("small", "medium", "brief"))
+SPLITS, CHOICES, CONTROL = load("fig2", "small"), load("choices", "small"), load("latent_map", "medium")
+RECORDS = {name: load(name, "small") for name in page.SETTINGS}
+PAPER = paper.table("table5")
+
+
+def a_record(values):
+    """A record of rooms; values: arm → seed → (mIU, mean angle), None where the run diverged."""
+    cells = [
+        {"arm": arm, "seed": seed}
+        | ({"status": "diverged at step 3"} if found is None else {"status": "done", "results": results(*found)})
+        for arm, by_seed in values.items()
+        for seed, found in by_seed.items()
+    ]
+    head = {"study": "s", "arms": {arm: {} for arm in values}, "primary": [], "metrics": page.PRIMARY, "settings": {}}
+    return Record(head | {"cells": cells})
+
+
+def results(miu, mean):
+    return {"seg": {"mIU": miu, "pixacc": miu}, "normals": {"mean": mean, "median": mean / 2, "11.25": 40.0}}
+
+
+def without(record, arm):
+    cells = [cell for cell in record.content["cells"] if cell["arm"] != arm]
+    arms = {name: found for name, found in record.content["arms"].items() if name != arm}
+    return Record({**record.content, "arms": arms, "cells": cells})
+
+
+ONE = {0: (20.0, 30.0), 1: (21.0, 31.0)}
+
+
+def test_every_section_finds_its_numbers_in_the_records():
+    medium, full = table5.scale("medium"), table5.scale("full")
+    says = [
+        page.scales_say(table5.scale("live"), table5.scale("small")),
+        page.rooms_say(SMALL),
+        page.splits_say(SMALL, SPLITS),
+        page.choices_say(CHOICES),
+        page.settings_say(RECORDS),
+        page.overfitting_says(RECORDS),
+        page.medium_says(medium),
+        page.costs_say(medium, full, peak=1e11),
+        page.nyu_says(MEDIUM, PAPER),
+        page.nyu_partners_say(MEDIUM),
+        page.turned_says(MEDIUM),
+        page.brief_says(BRIEF),
+        page.own_map_says(CONTROL, MEDIUM),
+        page.held_out_says(CONTROL, MEDIUM),
+    ]
+    assert not [name for found in says for name, text in found.items() if "nan" in text or "no seed" in text]
+    names = [name for found in says for name in found]
+    assert len(names) == len({*names})
+
+
+def test_a_smaller_angle_and_a_larger_iu_are_both_a_gain_and_each_has_its_unit():
+    made = a_record({"one-task": ONE, "cross-stitch": {0: (21.0, 29.0), 1: (22.0, 30.0)}})
+    says = page.rooms_say(made)
+    assert says["seg_one"] == "+1.00 points (+1.00 to +1.00)"
+    assert says["normals_one"] == "+1.00° (+1.00 to +1.00)"
+
+
+def test_an_arm_that_was_not_run_leaves_the_others_as_they_are():
+    says, whole = page.rooms_say(without(SMALL, "self-stitch")), page.rooms_say(SMALL)
+    assert says["seg_self"] == says["normals_second"] == "no seed in common"
+    assert all([says[name] == whole[name] for name in whole if "self" not in name and "second" not in name])
+
+
+def test_a_diverged_seed_is_left_out_of_both_arms():
+    made = a_record({"one-task": ONE, "cross-stitch": {0: (21.0, 29.0), 1: None}})
+    assert page.rooms_say(made)["seg_one"] == "+1.00 points (one seed)"
+    assert page.gains_over_one_task(made)["seg"]["cross-stitch"].to_dict() == {0: 1.0}
+
+
+def test_the_best_split_of_normals_has_the_smallest_angle():
+    worse, better = {0: (20.0, 33.0), 1: (21.0, 34.0)}, {0: (15.0, 28.0), 1: (16.0, 29.0)}
+    splits = a_record({"one-task": ONE, page.BEST_SPLIT: worse, "split-fc6": better})
+    says = page.splits_say(a_record({"cross-stitch": ONE}), splits)
+    assert says["normals_split"] == "split-fc6" and says["split_place"] == "2 of 2"
+    assert says["over_normals_split_mean"].startswith("-2.00°")
+    assert says["normals_split_cost"].startswith("-5.00 points")
+
+
+def test_settings_count_as_ahead_where_the_whole_interval_is():
+    ahead = a_record({"one-task": ONE, "cross-stitch": {0: (21.0, 30.0), 1: (22.1, 31.0)}})
+    apart = a_record({"one-task": ONE, "cross-stitch": {0: (29.0, 30.0), 1: (21.1, 31.0)}})
+    for records, told in (([ahead, ahead], "all"), ([ahead, apart], "one"), ([apart, apart], "none")):
+        assert page.settings_ahead(dict(enumerate(records)), "cross-stitch", "one-task", "seg") == told
+
+
+def test_a_small_p_is_not_written_as_zero():
+    found = pd.DataFrame([("seg", "a", "b", gain(SMALL.table, "cross-stitch", "one-task", "seg", "mIU"), p, "v")
+                          for p in (1e-5, 0.25)],
+                         columns=["task", "first", "second", "gain", "holm", "verdict"])  # fmt: skip
+    assert page.contrasts_shown(found)["p, Holm"].tolist() == ["< 0.001", "0.250"]
+
+
+def test_the_papers_split_stands_below_ours_and_arms_that_it_lacks_stand_alone():
+    rows = page.nyu_gains(MEDIUM, PAPER)["over one-task"].tolist()
+    assert rows[rows.index(f"{page.BEST_SPLIT}, ours") + 1] == "split-conv4, the paper"
+    assert "self-stitch, ours" in rows and "self-stitch, the paper" not in rows
+    assert page.nyu_says(MEDIUM, PAPER)["paper_cross-stitch_mean"] == "+0.7°"
+
+
+def test_a_repeated_run_is_equal_to_the_last_digit_or_it_is_not_counted():
+    once = a_record({"one-task": ONE})
+    other = a_record({"one-task": {0: ONE[0], 1: (21.0 + 1e-12, 31.0)}})
+    assert page._again_equal(once, other) == "8 of 10"  # both metrics of segmentation differ in one seed
+
+
+def test_twice_the_peak_takes_half_the_hours():
+    scales = table5.scale("medium"), table5.scale("full")
+    slow, fast = (page.costs_say(*scales, peak=peak) for peak in (1e11, 2e11))
+    assert float(slow["medium_hours"]) == pytest.approx(2 * float(fast["medium_hours"]), abs=0.15)
+    assert slow["full_hours"] == fast["full_hours"]  # of a GPU

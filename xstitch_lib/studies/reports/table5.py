@@ -1,0 +1,380 @@
+"""What chapter "Segmentation and normals" says of table 5's records: on rooms, elsewhere, and on NYU-v2."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+
+from xstitch_lib.alphas import moved
+from xstitch_lib.claims import TASKS
+from xstitch_lib.measures import post_processing, rarest_gain
+from xstitch_lib.networks import cost, stitch, towers
+from xstitch_lib.record import Record
+from xstitch_lib.statistics import class_gains, contrasts, gain, gains, relative_gain, summary
+from xstitch_lib.studies.reports.wording import worded, worded_gain
+from xstitch_lib.studies.segmentation_normals import BEST_SPLIT
+from xstitch_lib.studies.worlds import NYUScale, RoomsScale
+from xstitch_lib.tables import paper_gain
+
+# columns of the chapter's tables
+METRICS = [
+    ("normals", "mean"),
+    ("normals", "median"),
+    ("normals", "11.25"),
+    ("normals", "22.5"),
+    ("normals", "30"),
+    ("seg", "pixacc"),
+    ("seg", "mIU"),
+    ("seg", "fwIU"),
+]
+SHOWN = [("seg", "mIU"), ("seg", "pixacc"), ("normals", "mean"), ("normals", "median")]  # where room is short
+PRIMARY = {"seg": "mIU", "normals": "mean"}
+# records of table 5's arms in other settings → as the figure names them
+SETTINGS = {
+    "fewer_pictures": "150 pictures",
+    "table5": "600, as in table 5",
+    "more_pictures": "2000 pictures",
+    "stride4": "600, finer grid",
+    "adam": "600, Adam",
+}
+NYU_SHAPE = (1, 3, 256, 320)  # a frame with its border
+FRAMES, PAPER_FRAMES = 699, 795  # of NYU-v2, to train on
+PAPER_ALONE, PAPER_STITCHED, PAPER_BATCH = {"seg": 25_000, "normals": 15_000}, 10_000, 20  # steps, frames
+GPU = 20e12  # operations a second
+CROSS, ONE, SELF = "cross-stitch", "one-task", "self-stitch"
+
+
+def scales_say(live: RoomsScale, small: RoomsScale) -> dict[str, str]:
+    """How large the run in front of the reader is, and how much larger the recorded one."""
+    return {
+        "live_pictures": str(live.train),
+        "live_steps": str(sum(live.steps)),
+        "times_pictures": f"{small.train / live.train:.0f}",
+        "times_steps": f"{sum(small.steps) / sum(live.steps):.0f}",
+        "best_split": BEST_SPLIT,
+    }
+
+
+def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons named before the run, as text: a row a task and pair.
+
+    Args:
+        found: as `xstitch_lib.statistics.contrasts` gives it.
+    """
+    names = {"seg": "segmentation, mIU points", "normals": "normals, degrees"}
+    return pd.DataFrame(
+        {
+            "task": found.task.map(names),
+            "comparison": found["first"] + " − " + found.second,
+            "gain": found.gain.map(lambda gain: gain.short()),
+            "p, Holm": found.holm.map(lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"),
+            "cross-stitch is better": found.verdict,
+        }
+    )
+
+
+def gains_over_one_task(record: Record) -> dict[str, dict[str, pd.Series]]:
+    """For `xstitch_lib.plots.gain_bars`: task → arm → one gain a seed, for every other arm."""
+    others = [arm for arm in record.content["arms"] if arm != ONE]
+    return {
+        task: {arm: gains(record.table, arm, ONE, task, metric) for arm in others} for task, metric in PRIMARY.items()
+    }
+
+
+def rooms_say(record: Record) -> dict[str, str]:
+    """On rooms: cross-stitch against one-task, self-stitch and both ensembles, and self-stitch against one-task."""
+    pairs = {
+        "one": (CROSS, ONE),
+        "self": (CROSS, SELF),
+        "second": (SELF, ONE),
+        "ensemble": (CROSS, "ensemble"),
+        "equal": (CROSS, "ensemble, equal weights"),
+    }
+    return {
+        f"{task}_{name}": worded_gain(record.table, *pair, task, metric)
+        for task, metric in PRIMARY.items()
+        for name, pair in pairs.items()
+    } | {
+        "median_ensemble": worded_gain(record.table, CROSS, "ensemble", "normals", "median"),
+        "pixacc_equal": worded_gain(record.table, CROSS, "ensemble, equal weights", "seg", "pixacc"),
+        "pixacc_one": worded_gain(record.table, CROSS, ONE, "seg", "pixacc"),
+    }
+
+
+def splits_say(record: Record, splits: Record) -> dict[str, str]:
+    """The split that suits normals best: cross-stitch over it, its cost in segmentation, the chosen one's place.
+
+    Args:
+        splits: figure 2's, which has table 5's one-task runs, so seeds pair across both records.
+    """
+    both = pd.concat([record.table[record.table.arm == CROSS], splits.table])
+    angle = splits.table.query("task == 'normals' and metric == 'mean' and arm != 'one-task'")
+    ranked = list(angle.groupby("arm").value.mean().sort_values().index)
+    return {
+        "split_place": f"{ranked.index(BEST_SPLIT) + 1} of {len(ranked)}",
+        "normals_split": ranked[0],
+        "over_normals_split_mean": worded_gain(both, CROSS, ranked[0], "normals", "mean"),
+        "over_normals_split_median": worded_gain(both, CROSS, ranked[0], "normals", "median"),
+        "normals_split_cost": worded_gain(splits.table, ranked[0], ONE, "seg", "mIU"),
+    }
+
+
+def choices_say(record: Record) -> dict[str, str]:
+    """What other rates of the units, and float32, change on validation pictures."""
+    table = record.table
+    says = {
+        name: relative_gain(table, arm, reference, PRIMARY).short(" percent")
+        for name, arm, reference in [
+            ("units3", "units ×3", CROSS),
+            ("units100", "units ×100", CROSS),
+            ("float_one", "one-task, float32", ONE),
+            ("float_cross", "cross-stitch, float32", CROSS),
+        ]
+    }
+    for task, metric in PRIMARY.items():
+        float32 = gains(table, f"{CROSS}, float32", f"{ONE}, float32", task, metric)
+        more = (float32 - gains(table, CROSS, ONE, task, metric)).dropna()
+        says[f"float_{task}"] = worded(summary(more), metric)
+    return says
+
+
+def gains_by_setting(records: Mapping[str, Record]) -> dict[str, dict[str, dict[str, pd.Series]]]:
+    """For `xstitch_lib.plots.gains_by_setting`: task, as figures name it → setting → arm → one gain a seed.
+
+    Args:
+        records: a key of `SETTINGS` → its record.
+    """
+    return {
+        TASKS[task]: {
+            SETTINGS[name]: {arm: gains(r.table, arm, ONE, task, metric) for arm in (CROSS, SELF, "ensemble")}
+            for name, r in records.items()
+        }
+        for task, metric in PRIMARY.items()
+    }
+
+
+def settings_say(records: Mapping[str, Record]) -> dict[str, str]:
+    """In each setting, who gains over whom; in how many which partner is ahead; what 2000 pictures add to 600."""
+    pairs = {"one": (CROSS, ONE), "self": (CROSS, SELF), "second": (SELF, ONE), "ensemble": ("ensemble", ONE)}
+    says = {
+        f"{name}_{task}_{short}": worded_gain(record.table, *pair, task, metric)
+        for name, record in records.items()
+        for task, metric in PRIMARY.items()
+        for short, pair in pairs.items()
+    }
+    for task, metric in PRIMARY.items():
+        many, few = [gains(records[name].table, CROSS, ONE, task, metric) for name in ("more_pictures", "table5")]
+        says[f"more_{task}"] = worded(summary((many - few).dropna()), metric)
+    return says | {
+        "self_ahead_seg": settings_ahead(records, SELF, CROSS, "seg"),
+        "cross_ahead_normals": settings_ahead(records, CROSS, SELF, "normals"),
+    }
+
+
+def settings_ahead(records: Mapping[str, Record], first: str, second: str, task: str) -> str:
+    """In how many settings the first arm is ahead, its interval above zero: "none", "one" … "all"."""
+    found = [gain(record.table, first, second, task, PRIMARY[task]) for record in records.values()]
+    ahead = sum([difference.low > 0 for difference in found])
+    return "all" if ahead == len(found) else ("none", "one", "two", "three", "four")[ahead]
+
+
+def overfitting_says(records: Mapping[str, Record]) -> dict[str, str]:
+    """Training losses by number of pictures; with the fewest, what more steps and a stop at the best point do."""
+    says = {
+        f"{name}_loss_{arm}": f"{_along(records[name], arm, 'normals', 'loss', 1000).mean():.2f}"
+        for name in ("fewer_pictures", "table5", "more_pictures")
+        for arm in (ONE, CROSS, SELF)
+    }
+    fewer = records["fewer_pictures"]
+    for arm in (ONE, CROSS):
+        early, late = [_along(fewer, arm, "normals", "mean", step) for step in (100, 1000)]
+        says[f"worse_{arm}"] = worded(summary(late - early), "mean")
+    watched = fewer.curves.query("phase == 1 and part == ''")
+    for task, metric in PRIMARY.items():
+        by_run = watched[(watched.task == task) & (watched.metric == metric)].groupby(["arm", "seed"]).value
+        best = by_run.max() if task == "seg" else -by_run.min()
+        says[f"best_{task}"] = worded(summary((best[CROSS] - best[ONE]).dropna()), metric)
+    return says | {"fewer_within": worded_gain(fewer.table, CROSS, ONE, "normals", "11.25")}
+
+
+def medium_says(medium: NYUScale) -> dict[str, str]:
+    """The settings on NYU-v2, and how often a tower has seen each frame, here and in the paper."""
+    first, second = medium.steps
+    paper = {task: (steps + PAPER_STITCHED) * PAPER_BATCH / PAPER_FRAMES for task, steps in PAPER_ALONE.items()}
+    return {
+        "medium_width": str(medium.width),
+        "medium_batch": str(medium.batch_size),
+        "medium_first": f"{first:,}",
+        "medium_second": f"{second:,}",
+        "medium_epochs": f"{(first + second) * medium.batch_size / FRAMES:.0f}",
+        "medium_seeds": str(len(medium.seeds)),
+        "medium_rate": f"{medium.lr[0]:g}",
+        "medium_rate_second": f"{medium.lr[1]:g}",
+        "medium_factor": f"{medium.unit_lr_scale:g}",
+        "medium_pixels": str(medium.loss_stride**2),
+    } | {f"paper_looks_{task}": f"{looks:.0f}" for task, looks in paper.items()}
+
+
+def costs_say(medium: NYUScale, full: NYUScale, peak: float) -> dict[str, str]:
+    """What a seed of a stitched pair takes at both scales.
+
+    Args:
+        peak: operations a second of the machine at hand; see `xstitch_lib.networks.machine_roof`.
+    """
+    of_medium, of_full = _operations(medium), _operations(full)
+    return {
+        "medium_operations": f"{of_medium / 1e15:.2f}",
+        "medium_hours": f"{of_medium / peak / 3600:.1f}",
+        "peak": f"{peak / 1e9:.0f}",
+        "full_operations": f"{of_full / 1e15:.0f}",
+        "full_hours": f"{of_full / GPU / 3600:.1f}",
+    }
+
+
+def nyu_gains(record: Record, paper: pd.DataFrame) -> pd.DataFrame:
+    """Over one-task on NYU-v2, as text: a row an arm of ours, and below it the paper's where it has that arm.
+
+    Args:
+        paper: as `xstitch_lib.paper.table` gives it. Its split stands below ours, though it is at another layer.
+    """
+    rows = []
+    for arm in [arm for arm in record.content["arms"] if arm != ONE]:
+        rows.append({"over one-task": f"{arm}, ours"} | _over(record.table, arm, ONE))
+        if (theirs := _in_paper(arm)) in {*paper.arm}:
+            gained = {f"{TASKS[task]} {m}": _paper_gain(paper, theirs, task, m) for task, m in SHOWN}
+            rows.append({"over one-task": f"{theirs}, the paper"} | gained)
+    return pd.DataFrame(rows)
+
+
+def nyu_says(record: Record, paper: pd.DataFrame) -> dict[str, str]:
+    """On NYU-v2: every arm over one-task, ours and the paper's, one-task's levels, and how far the units moved."""
+    table, says = record.table, {}
+    for arm in [arm for arm in record.content["arms"] if arm != ONE]:
+        theirs = _in_paper(arm)
+        for task, metric in SHOWN:
+            says[f"nyu_{arm}_{metric}"] = worded_gain(table, arm, ONE, task, metric)
+            if theirs in {*paper.arm}:
+                says[f"paper_{theirs}_{metric}"] = _paper_gain(paper, theirs, task, metric)
+    for name, found in (("nyu", table), ("paper", paper)):
+        levels = found[found.arm == ONE].groupby("metric").value.mean()
+        says |= {f"{name}_level_{metric}": f"{levels[metric]:.1f}" for metric in ("mIU", "mean", "median")}
+    by_layer = moved(record, [CROSS]).groupby("layer").value.mean()
+    return says | {
+        "nyu_moved": f"{by_layer.max():.2f} from its start at {by_layer.idxmax()}",
+        "nyu_moved_least": f"{by_layer.min():.2f} at {by_layer.idxmin()}",
+    }
+
+
+def nyu_partners_say(record: Record) -> dict[str, str]:
+    """On NYU-v2: cross-stitch against a second network of the same task and the split, and its corrected p."""
+    table = record.table
+    named = contrasts(table, record.content["primary"], record.content["metrics"]).set_index(["task", "second"])
+    return {
+        "nyu_other_seg": worded_gain(table, CROSS, SELF, "seg", "mIU"),
+        "nyu_other_normals": worded_gain(table, CROSS, SELF, "normals", "mean"),
+        "nyu_split_seg": worded_gain(table, CROSS, BEST_SPLIT, "seg", "mIU"),
+        "nyu_split_normals": worded_gain(table, CROSS, BEST_SPLIT, "normals", "mean"),
+        "nyu_ensemble_within": worded_gain(table, "ensemble", ONE, "normals", "11.25"),
+        "nyu_holm": f"{named.holm['normals', ONE]:.3f}",
+    }
+
+
+def turned_says(record: Record) -> dict[str, str]:
+    """What turning predicted normals to the room's three directions gains."""
+    gained = post_processing(record).set_index(["arm", "metric"]).gain
+    says = {f"turned_{metric}": gained[ONE, metric] for metric in ("mean", "median", "11.25")}
+    return says | {"turned_cross_mean": gained[CROSS, "mean"]}
+
+
+def brief_says(record: Record) -> dict[str, str]:
+    """The shorter runs that had looked at the test frames before."""
+    says = {"brief_steps": f"{sum(record.content['settings']['steps'])}", "brief_seeds": str(len(record.seeds))}
+    for name, arm in (("slow", "units ×10"), ("fast", CROSS), ("self", SELF)):
+        for task, metric in PRIMARY.items():
+            says[f"brief_{name}_{task}"] = worded_gain(record.table, arm, ONE, task, metric)
+    return says
+
+
+def own_map_gains(record: Record) -> pd.DataFrame:
+    """What one more linear map a task gains over none, and one for both over one a task, as text."""
+    pairs = [("own map", ONE), ("mtl-shared", "own map")]
+    return pd.DataFrame(
+        [{"": f"{first} over {second}"} | _over(record.table, first, second) for first, second in pairs]
+    )
+
+
+def own_map_says(record: Record, frames: Record) -> dict[str, str]:
+    """The control of MTL-shared: how much of its gain the extra layer brings, where, and beside self-stitch.
+
+    Args:
+        frames: table 5's, whose arms were trained once more for the control.
+    """
+    table, says = record.table, {}
+    both = pd.concat([frames.table, table[table.arm == "own map"]])
+    for task, metric in SHOWN:
+        says[f"own_{metric}"] = worded_gain(table, "own map", ONE, task, metric)
+        says[f"over_own_{metric}"] = worded_gain(table, "mtl-shared", "own map", task, metric)
+        says[f"self_over_own_{metric}"] = worded_gain(both, SELF, "own map", task, metric)
+    half = gains(table, "mtl-shared", ONE, "seg", "mIU") / 2
+    more = (gains(table, "own map", ONE, "seg", "mIU") - half).dropna()
+    common = pd.Series(record.content["labels"]["seg"]).sort_values().index[10:]
+    of_common = class_gains(record.per_class, "own map", ONE).loc[common].mean()
+    return says | {
+        "self_over_own_within": worded_gain(both, SELF, "own map", "normals", "11.25"),
+        "own_over_half": worded(summary(more), "mIU"),
+        "own_rare": worded(rarest_gain("own map", ONE)(record)["seg"].gain, "mIU"),
+        "own_common": worded(summary(of_common), "mIU"),
+        "again_equal": _again_equal(record, frames),
+    }
+
+
+def held_out_says(record: Record, frames: Record) -> dict[str, str]:
+    """The same gains on frames that no network learned from and that chose settings; arguments as `own_map_says`."""
+    last = frames.content["settings"]["steps"][1]
+    curves = pd.concat([frames.curves, record.curves.query("arm == 'own map'")])
+    held_out = curves[(curves.phase == 1) & (curves.step == last) & curves.part.isin(["", *PRIMARY])]
+    held_out = held_out[held_out.part.eq("") | held_out.part.eq(held_out.task)]
+    says = {
+        f"held_out_{arm}_{task}": worded_gain(held_out, arm, ONE, task, metric)
+        for arm in (CROSS, SELF, "mtl-shared", "own map")
+        for task, metric in PRIMARY.items()
+    }
+    seen, unseen = [gains(found, "mtl-shared", ONE, "seg", "mIU") for found in (record.table, held_out)]
+    return says | {"mtl_apart": worded(summary((seen - unseen).dropna()), "mIU")}
+
+
+def _along(record: Record, arm: str, task: str, metric: str, step: int) -> pd.Series:
+    """A validation metric or training loss at a step of the second phase, one value a seed."""
+    rows = record.curves
+    rows = rows[(rows.arm == arm) & (rows.task == task) & (rows.metric == metric)]
+    rows = rows[(rows.phase == 1) & rows.part.isin(["", task]) & (rows.step == step)]
+    return rows.set_index("seed").value
+
+
+def _again_equal(record: Record, frames: Record, seeds: int = 4) -> str:
+    """How many results of the first seeds' repeated runs are equal, to the last digit."""
+    twice = record.table.merge(frames.table, on=["arm", "seed", "task", "metric"])
+    twice = twice[twice.seed < seeds]
+    return f"{(twice.value_x == twice.value_y).sum()} of {len(twice)}"
+
+
+def _over(table: pd.DataFrame, first: str, second: str) -> dict[str, str]:
+    return {f"{TASKS[task]} {metric}": worded_gain(table, first, second, task, metric) for task, metric in SHOWN}
+
+
+def _in_paper(arm: str) -> str:
+    return "split-conv4" if arm == BEST_SPLIT else arm
+
+
+def _paper_gain(paper: pd.DataFrame, arm: str, task: str, metric: str) -> str:
+    unit = "°" if task == "normals" else " points"
+    return f"{paper_gain(paper, arm, ONE, task, metric):+.1f}{unit}"
+
+
+def _operations(scale: NYUScale) -> float:
+    """Of both phases of a stitched pair; back is twice the way there."""
+    with torch.device("meta"):  # shapes without memory
+        outputs = {"seg": 40, "normals": 20}
+        pair = {task: towers.alexnet_fcn(channels, scale.width) for task, channels in outputs.items()}
+        net = stitch(pair, towers.POOLS, NYU_SHAPE)
+        return 3 * 2 * cost(net, NYU_SHAPE).multiplies * sum(scale.steps) * scale.batch_size

@@ -1,0 +1,37 @@
+"""Differences and verdicts as a page words them."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from xstitch_lib.measures import Finding, unit_of
+from xstitch_lib.record import Record
+from xstitch_lib.statistics import Difference, gain
+
+
+def worded(difference: Difference, metric: str) -> str:
+    """With the metric's unit: "+0.38° (+0.15 to +0.61)", "+0.10 points (one seed)".
+
+    >>> from xstitch_lib.statistics import summary
+    >>> worded(summary([1.0]), "mIU"), worded(summary([1.0]), "median")
+    ('+1.00 points (one seed)', '+1.00° (one seed)')
+    """
+    unit = unit_of(metric)
+    return difference.short(f" {unit}" if unit.isalpha() else unit)
+
+
+def worded_gain(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -> str:
+    """What one arm gains over another, as `xstitch_lib.statistics.gain` finds it; + is better."""
+    return worded(gain(table, first, second, task, metric), metric)
+
+
+def worded_verdict(found: Mapping[str, Finding], task: str) -> str:
+    """The verdict of what a measure found; "not run" where it found nothing, because the record lacks an arm."""
+    return found[task].verdict if task in found else "not run"
+
+
+def level(record: Record, arm: str, task: str, metric: str) -> pd.Series:
+    """A metric of an arm, one value a seed; seeds that diverged or are still to come are left out."""
+    table = record.table
+    rows = table[(table.arm == arm) & (table.task == task) & (table.metric == metric)]
+    return rows.set_index("seed").value
