@@ -10,18 +10,19 @@ import torch
 from torch import Size, Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
-from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.merge import merge, only_output
 from xstitch_lib.networks.named import Named, did_you_mean
 from xstitch_lib.networks.probe import entries, inputs_for, untouched
+from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
+from xstitch_lib.unit_base import Unit
 
 
 def stitch(
     towers: Mapping[str, nn.Module],
     after: Sequence[str],
     example: Tensor | Size | Sequence[int] | Any,
-    per: Literal["channel", "layer", "dense"] = "channel",
+    per: Literal["channel", "layer", "dense"] | Callable[[Sequence[Tensor]], Unit] = "channel",
     alpha_same: float = 0.9,
 ) -> "Stitched":
     """Join towers with one unit after each named layer.
@@ -38,7 +39,8 @@ def stitch(
             net hands each to every tower. An input may be a dict; one that is a tuple stands in a tuple of its own.
         per: "channel", a T×T matrix for each channel (dim 1); "layer", one for the whole map; "dense", the
             re-implementation's matrix over all values (`DenseUnit`), for which the towers' maps may differ in shape.
-            Where dim 1 is no channel (tokens (B, N, D), time first), take "layer".
+            Where dim 1 is no channel (tokens (B, N, D), time first), take "layer". For units of your own a function
+            from the towers' maps at a layer, in the towers' order, to the unit there, a `unit_base.Unit`.
         alpha_same: starting alpha_S in [0, 1], see `CrossStitchUnit`; a dense unit starts at the identity instead.
 
     Raises:
@@ -60,8 +62,10 @@ def stitch(
     maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
     weights = next((p for tower in towers.values() for p in tower.parameters() if p.is_floating_point()), None)
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
-    for unit in units.values() if weights is not None else []:
-        unit.to(torch.promote_types(unit.alpha.dtype, weights.dtype))  # where autocast is on, maps have fewer bits
+    for unit in [unit for unit in units.values() if unit.alphas() and weights is not None]:
+        unit.to(
+            torch.promote_types(unit.alphas()[0].dtype, weights.dtype)
+        )  # where autocast is on, maps have fewer bits
     net = Stitched(towers, units, inputs=len(entries(example)))
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
@@ -137,7 +141,7 @@ class Stitched(nn.Module):
         self._write_programs()
 
 
-def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> None:
+def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> None:
     named = isinstance(towers, Mapping | nn.ModuleDict)
     if not named or not all([isinstance(task, str) and isinstance(net, nn.Module) for task, net in towers.items()]):
         kinds = {task: type(net).__name__ for task, net in towers.items()} if named else type(towers).__name__
@@ -150,8 +154,8 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> N
         raise ValueError(f"after is a list of the names of the layers to stitch, at least one; got {after!r}")
     if len(set(after)) < len(after):
         raise ValueError(f"a layer is named twice in after={list(after)}")
-    if per not in ("channel", "layer", "dense"):
-        raise ValueError(f'per is "channel", "layer" or "dense"; got {per!r}')
+    if per not in ("channel", "layer", "dense") and not callable(per):
+        raise ValueError(f'per is "channel", "layer", "dense" or a function from maps to a unit; got {per!r}')
     for task, tower in towers.items():
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         for layer in after:
@@ -179,13 +183,18 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
     return {name: only_output(task, name, kept, Tensor) for name, kept in outputs.items()}
 
 
-def _unit(name: str, maps: Mapping[str, Tensor], per: str, alpha_same: float) -> nn.Module:
+def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float) -> Unit:
     found = "; ".join([f"{task!r} {tuple(x.shape)} {x.dtype} on {x.device}" for task, x in maps.items()])
     first, *others = maps.values()
     if any([(x.dtype, x.device) != (first.dtype, first.device) for x in others]) or not first.is_floating_point():
         raise ValueError(f"after {name!r} the towers' maps must have one floating-point dtype and device; got {found}")
     if min(x.ndim for x in maps.values()) < 2:
         raise ValueError(f"after {name!r} a unit needs maps (B, C, ...); got {found}")
+    if callable(per):
+        unit = per(list(maps.values()))
+        if not isinstance(unit, Unit):
+            raise ValueError(f"per gives a unit, a subclass of unit_base.Unit; after {name!r} it gave {unit!r}")
+        return unit.to(first.device)
     if per == "dense":
         return DenseUnit([x.shape[1:].numel() for x in maps.values()]).to(first)
     if any([x.shape != first.shape for x in others]):
