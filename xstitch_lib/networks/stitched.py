@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Size, Tensor, fx, nn
+from torch import Size, Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from xstitch_lib.networks.merge import merge, only_output
+from xstitch_lib.networks.joined import Joined
+from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named, did_you_mean
 from xstitch_lib.networks.probe import entries, inputs_for, untouched
+from xstitch_lib.networks.trace import only_output
 from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
 from xstitch_lib.unit_base import Unit
@@ -72,41 +74,26 @@ def stitch(
     return net
 
 
-class Stitched(nn.Module):
+class Stitched(Joined):
     """Towers and units as one network; made by `stitch`.
 
     Attributes:
-        towers: task → tower, the modules themselves. Layers are looked up at every call, so one may be replaced.
+        towers: task → tower, the modules themselves.
         units: layer name → unit, in the order they were named. ``units.parameters()`` are all the alphas.
-        inputs: how many the net and every tower take, by position.
 
-    Shape:
-        what a tower takes → ``{task: what that tower returns}``.
-
-    A copy, a pickle and a checkpoint work as for any module; ``state_dict`` has ``towers.<task>.…`` and
-    ``units.<layer>.alpha``, with "/" for a layer name's dots.
-
-    In the modules around a stitched layer (the tower's own forward, for one) ``self.training`` means the net's
-    flag, ``net.train()`` and ``net.eval()``; all other modules ask for their own. Of those modules gradient
-    checkpointing is forgotten, as is all that hooks do but to tensors; numbers, flags and the list of layers that they
-    read from themselves are those at stitching, so after changing one stitch again.
+    ``state_dict`` has ``towers.<task>.…`` and ``units.<layer>.alpha``, with "/" for a layer name's dots. See `Joined`
+    for the rest.
     """
 
-    inputs = 1  # of nets pickled before there could be more
+    _counted = ", as many as its example had: stitch with a tuple of as many batches or shapes"
 
     def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module], inputs: int = 1):
-        super().__init__()
-        self.towers, self.units, self.inputs = Named(towers), Named(units), inputs
-        self.training = any([tower.training for tower in towers.values()])
+        super().__init__(towers, inputs)
+        self.units = Named(units)
         self._write_programs()
 
-    def forward(self, x, *more) -> dict[str, Any]:
-        if 1 + len(more) != self.inputs:
-            raise ValueError(
-                f"this net was stitched with {self.inputs} inputs in its example; got {1 + len(more)}: call it with as "
-                "many, or stitch with a tuple of as many batches or shapes"
-            )
-        return self._programs[self.training](self, x, *more)
+    def joints(self) -> list[Mix]:
+        return [Mix(dict.fromkeys(self.towers, name), f"units.{self.units.key(name)}") for name in self.units]
 
     def layout(self) -> dict[str, list[tuple[str, bool]]]:
         """For each task its layers from input to output, each with whether a unit stands after it (figure 4).
@@ -114,10 +101,6 @@ class Stitched(nn.Module):
         The layers are the tower's children; a child with a unit inside is given as its own children.
         """
         return {task: list(self._layers(tower, "")) for task, tower in self.towers.items()}
-
-    def program(self) -> str:
-        """The forward pass that stitching wrote, in eval mode, as Python source."""
-        return merge(self.towers, self.units, False, self.inputs).python_code("self").src.strip()
 
     def _layers(self, module: nn.Module, prefix: str) -> Iterator[tuple[str, bool]]:
         for child_name, child in module._modules.items():  # named_children() leaves out a module's second use
@@ -127,18 +110,6 @@ class Stitched(nn.Module):
                 yield from self._layers(child, name + ".")
             if not opened or name in self.units:
                 yield name, name in self.units
-
-    def _write_programs(self) -> None:
-        graphs = {training: merge(self.towers, self.units, training, self.inputs) for training in (False, True)}
-        # plain functions of this module, so that parameters and state are in one place only
-        self._programs = {training: fx.GraphModule(self, graph).forward.__func__ for training, graph in graphs.items()}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_programs"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._write_programs()
 
 
 def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> None:
@@ -214,10 +185,9 @@ class _Passing(nn.Module):
 
 def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:
     """Refuse a tower whose traced program answers otherwise than the tower itself, in eval mode."""
-    alone = nn.Module()
-    alone.towers, alone.units = Named({task: tower}), Named({name: _Passing() for name in after})
     inputs = inputs_for(tower, example)
-    traced = fx.GraphModule(alone, merge(alone.towers, alone.units, False, len(inputs))).forward.__func__
+    alone = Stitched({task: tower}, {name: _Passing() for name in after}, len(inputs))
+    alone.training = False  # the flag of the net, not of the tower in it
     with untouched(tower):  # of zeros a tower may say nothing
         given = zip(inputs, entries(example), strict=True)
         inputs = [x if isinstance(one, Tensor) else _random(x) for x, one in given]
@@ -226,10 +196,10 @@ def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any
         with torch.no_grad(), untouched(tower):
             return tree_leaves(forward(*inputs))
 
-    own, found = leaves(tower), leaves(lambda *inputs: traced(alone, *inputs)[task])
+    own, found = leaves(tower), leaves(lambda *inputs: alone(*inputs)[task])
     if len(own) != len(found) or not all(map(_alike, own, found)):
         raise ValueError(
-            f"tower {task!r} ({type(tower).__name__}) cannot be stitched after {', '.join(after)}: traced by torch.fx "
+            f"tower {task!r} ({type(tower).__name__}) cannot be joined at {', '.join(after)}: traced by torch.fx "
             "it gives other outputs than by itself. Either it does not give one input the same output twice in eval "
             "mode, or the forward of a module around these layers asks for what a trace answers once and for all, such "
             "as isinstance(x, Tensor) or torch.is_grad_enabled(): move that into a child without a stitched layer"
