@@ -23,8 +23,8 @@ def a_record(values):
         for arm, by_seed in values.items()
         for seed, found in by_seed.items()
     ]
-    head = {"study": "s", "arms": {arm: {} for arm in values}, "primary": [], "metrics": page.PRIMARY, "settings": {}}
-    return Record(head | {"cells": cells})
+    head = {"study": "s", "arms": {arm: {} for arm in values}, "primary": [], "metrics": page.PRIMARY}
+    return Record(head | {"settings": {"seeds": []}, "quantities": paper.QUANTITIES.plain(), "cells": cells})
 
 
 def results(miu, mean):

@@ -68,14 +68,14 @@ def gains_of_primary(record: Record) -> tuple[dict[str, pd.Series], dict[str, Di
 
 def look_up_says(record: Record) -> dict[str, str]:
     """The group looked up from the named article, held against towers that were trained for groups."""
-    looked_up = level(record, "none", "group", "from article")
+    looked_up, accuracy = level(record, "none", "group", "from article"), record.quantities["group"]["accuracy"]
     says = {
-        "looked_up": worded(summary(looked_up - level(record, "none", "group", "accuracy")), "accuracy"),
+        "looked_up": worded(summary(looked_up - level(record, "none", "group", "accuracy")), accuracy),
         "none_agree": f"{level(record, 'none', 'both', 'agree').mean():.1f}",
     }
     for arm, name in _named(record).items():
         against = (level(record, arm, "group", "accuracy") - looked_up).dropna()
-        says[f"{name}_against_look_up"] = worded(summary(against), "accuracy")
+        says[f"{name}_against_look_up"] = worded(summary(against), accuracy)
     return says
 
 
@@ -175,12 +175,12 @@ def kinds_of_units_say(record: Record) -> dict[str, str]:
     ordered, says = sorted(units, key=lambda arm: by_metric["accuracy"][arm].mean), {}
     for name, arm in (("least", ordered[0]), ("most", ordered[-1])):
         says[f"narrow_{name}"] = arm
-        says[f"narrow_{name}_gain"] = worded(by_metric["accuracy"][arm], "accuracy")
+        says[f"narrow_{name}_gain"] = worded(by_metric["accuracy"][arm], record.quantities["both"]["accuracy"])
     chosen = level(record, "none", "both", "accuracy") - level(record, "none", "both", "last")
     return says | {
         "narrow_claim": _claim([gains_more_than(1, arm, "none")(record)["both"].verdict for arm in units]),
         "narrow_last": f"{min(means['last']):+.2f} to {max(means['last']):+.2f} points",
-        "narrow_none_choice": worded(summary(chosen), "accuracy"),
+        "narrow_none_choice": worded(summary(chosen), record.quantities["both"]["accuracy"]),
         "narrow_choice": f"{(sum(means['accuracy']) - sum(means['last'])) / len(units):.2f}",
         "narrow_agree": f"{min(means['agree']):+.1f} to {max(means['agree']):+.1f} points",
     }

@@ -9,11 +9,13 @@ from xstitch_lib.alphas import moved
 from xstitch_lib.claims import TASKS
 from xstitch_lib.measures import post_processing, rarest_gain
 from xstitch_lib.networks import cost, stitch, towers
+from xstitch_lib.quantities import Quantities
 from xstitch_lib.record import Record
 from xstitch_lib.statistics import class_gains, contrasts, gain, gains, relative_gain, summary
-from xstitch_lib.studies.reports.wording import worded, worded_gain
+from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain
 from xstitch_lib.studies.segmentation_normals import BEST_SPLIT
-from xstitch_lib.studies.worlds import NYUScale, RoomsScale
+from xstitch_lib.studies.worlds.nyuv2 import NYUScale
+from xstitch_lib.studies.worlds.rooms import RoomsScale
 from xstitch_lib.tables import paper_gain
 
 # columns of the chapter's tables
@@ -134,7 +136,7 @@ def choices_say(record: Record) -> dict[str, str]:
     for task, metric in PRIMARY.items():
         float32 = gains(table, f"{CROSS}, float32", f"{ONE}, float32", task, metric)
         more = (float32 - gains(table, CROSS, ONE, task, metric)).dropna()
-        says[f"float_{task}"] = worded(summary(more), metric)
+        says[f"float_{task}"] = worded(summary(more), record.quantities[task][metric])
     return says
 
 
@@ -164,7 +166,7 @@ def settings_say(records: Mapping[str, Record]) -> dict[str, str]:
     }
     for task, metric in PRIMARY.items():
         many, few = [gains(records[name].table, CROSS, ONE, task, metric) for name in ("more_pictures", "table5")]
-        says[f"more_{task}"] = worded(summary((many - few).dropna()), metric)
+        says[f"more_{task}"] = worded(summary((many - few).dropna()), records["table5"].quantities[task][metric])
     return says | {
         "self_ahead_seg": settings_ahead(records, SELF, CROSS, "seg"),
         "cross_ahead_normals": settings_ahead(records, CROSS, SELF, "normals"),
@@ -188,12 +190,13 @@ def overfitting_says(records: Mapping[str, Record]) -> dict[str, str]:
     fewer = records["fewer_pictures"]
     for arm in (ONE, CROSS):
         early, late = [_along(fewer, arm, "normals", "mean", step) for step in (100, 1000)]
-        says[f"worse_{arm}"] = worded(summary(late - early), "mean")
+        says[f"worse_{arm}"] = worded(summary(late - early), fewer.quantities["normals"]["mean"])
     watched = fewer.curves.query("phase == 1 and part == ''")
     for task, metric in PRIMARY.items():
         by_run = watched[(watched.task == task) & (watched.metric == metric)].groupby(["arm", "seed"]).value
-        best = by_run.max() if task == "seg" else -by_run.min()
-        says[f"best_{task}"] = worded(summary((best[CROSS] - best[ONE]).dropna()), metric)
+        quantity = fewer.quantities[task][metric]
+        best = by_run.max() if quantity.higher_is_better else by_run.min()
+        says[f"best_{task}"] = worded(summary(quantity.gain(best[CROSS], best[ONE]).dropna()), quantity)
     return says | {"fewer_within": worded_gain(fewer.table, CROSS, ONE, "normals", "11.25")}
 
 
@@ -321,9 +324,9 @@ def own_map_says(record: Record, frames: Record) -> dict[str, str]:
     of_common = class_gains(record.per_class, "own map", ONE).loc[common].mean()
     return says | {
         "self_over_own_within": worded_gain(both, SELF, "own map", "normals", "11.25"),
-        "own_over_half": worded(summary(more), "mIU"),
-        "own_rare": worded(rarest_gain("own map", ONE)(record)["seg"].gain, "mIU"),
-        "own_common": worded(summary(of_common), "mIU"),
+        "own_over_half": worded(summary(more), record.quantities["seg"]["mIU"]),
+        "own_rare": worded(rarest_gain("own map", ONE)(record)["seg"].gain, record.quantities["seg"]["IU"]),
+        "own_common": worded(summary(of_common), record.quantities["seg"]["IU"]),
         "again_equal": _again_equal(record, frames),
     }
 
@@ -340,7 +343,7 @@ def held_out_says(record: Record, frames: Record) -> dict[str, str]:
         for task, metric in PRIMARY.items()
     }
     seen, unseen = [gains(found, "mtl-shared", ONE, "seg", "mIU") for found in (record.table, held_out)]
-    return says | {"mtl_apart": worded(summary((seen - unseen).dropna()), "mIU")}
+    return says | {"mtl_apart": worded(summary((seen - unseen).dropna()), record.quantities["seg"]["mIU"])}
 
 
 def _along(record: Record, arm: str, task: str, metric: str, step: int) -> pd.Series:
@@ -367,8 +370,7 @@ def _in_paper(arm: str) -> str:
 
 
 def _paper_gain(paper: pd.DataFrame, arm: str, task: str, metric: str) -> str:
-    unit = "°" if task == "normals" else " points"
-    return f"{paper_gain(paper, arm, ONE, task, metric):+.1f}{unit}"
+    return f"{paper_gain(paper, arm, ONE, task, metric):+.1f}{unit_of(Quantities.of(paper).find(task, metric))}"
 
 
 def _operations(scale: NYUScale) -> float:
