@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from xstitch_lib.quantities import Quantities
 
 FOLDER = Path(__file__).parent / "recorded"
 FORMAT = "xstitch_lib record 2"
+NOTE = "XSTITCH_RECORDS_READ"
 MANY = 2**15  # alphas of a run at all steps
 FEWEST = 4  # seeds with all arms, from which on these are compared though some runs are still to come
 
@@ -157,8 +159,12 @@ class Record:
 
 
 def path_of(study: str, scale: str, folder: Path = FOLDER) -> Path:
-    """The file of a recorded study."""
-    return Path(folder) / f"{study}-{scale}.json"
+    """The file of a recorded study; the book's build has noted, in a file that ``$NOTE`` names, which are asked for."""
+    name = f"{study}-{scale}.json"
+    if note := os.environ.get(NOTE):
+        with open(note, "a") as file:
+            file.write(f"{name}\n")
+    return Path(folder) / name
 
 
 def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
