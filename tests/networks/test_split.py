@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from xstitch_lib.networks import cost, split
+from xstitch_lib.looking import cost
+from xstitch_lib.networks import split
 from xstitch_lib.networks.towers import fashion_cnn
 
 OUTPUTS = {"article": 10, "group": 3}

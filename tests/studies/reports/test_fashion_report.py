@@ -2,7 +2,7 @@
 
 import pytest
 
-from xstitch_lib.record import Record, load
+from xstitch_lib.results.record import Record, load
 from xstitch_lib.studies.reports import fashion_mnist as page
 
 RECORDED, FULL = load("fashion_mnist", "medium"), load("fashion_mnist", "full")

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from xstitch_lib import paper
-from xstitch_lib.record import Record, load
-from xstitch_lib.statistics import gain
+from xstitch_lib.results.record import Record, load
+from xstitch_lib.results.statistics import gain
 from xstitch_lib.studies import table5
 from xstitch_lib.studies.reports import table5 as page
 

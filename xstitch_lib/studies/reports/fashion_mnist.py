@@ -4,10 +4,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from xstitch_lib.measures import better, gains_more_than
 from xstitch_lib.networks import stitch, towers
-from xstitch_lib.record import Record
-from xstitch_lib.statistics import Difference, contrasts, gain, gains, summary
+from xstitch_lib.results.measures import better, gains_more_than
+from xstitch_lib.results.record import Record
+from xstitch_lib.results.statistics import Difference, contrasts, gain, gains, summary
 from xstitch_lib.studies.reports.wording import level, worded, worded_gain, worded_verdict
 
 # columns of the chapter's tables
@@ -58,7 +58,7 @@ def primary_say(record: Record) -> dict[str, str]:
 
 
 def gains_of_primary(record: Record) -> tuple[dict[str, pd.Series], dict[str, Difference]]:
-    """For `xstitch_lib.plots.paired_differences`: each named comparison's gains, seed by seed, and their mean."""
+    """For `xstitch_lib.page.plots.paired_differences`: each named comparison's gains, seed by seed, and their mean."""
     by_pair = {
         f"{first} − {second.replace(', per channel', '')}": gains(record.table, first, second, "both", "accuracy")
         for first, second in record.content["primary"]

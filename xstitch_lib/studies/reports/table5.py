@@ -5,18 +5,19 @@ from collections.abc import Mapping
 import pandas as pd
 import torch
 
-from xstitch_lib.alphas import moved
-from xstitch_lib.claims import TASKS
-from xstitch_lib.measures import post_processing, rarest_gain
-from xstitch_lib.networks import cost, stitch, towers
-from xstitch_lib.quantities import Quantities
-from xstitch_lib.record import Record
-from xstitch_lib.statistics import class_gains, contrasts, gain, gains, relative_gain, summary
+from xstitch_lib.looking import cost
+from xstitch_lib.networks import stitch, towers
+from xstitch_lib.page.tables import paper_gain
+from xstitch_lib.results.alphas import moved
+from xstitch_lib.results.measures import against_chosen, post_processing, rarest_gain
+from xstitch_lib.results.record import Record
+from xstitch_lib.results.statistics import class_gains, contrasts, gain, gains, relative_gain, summary
+from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain
-from xstitch_lib.studies.segmentation_normals import BEST_SPLIT
+from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, CHOICES
 from xstitch_lib.studies.worlds.nyuv2 import NYUScale
 from xstitch_lib.studies.worlds.rooms import RoomsScale
-from xstitch_lib.tables import paper_gain
+from xstitch_lib.tasks.quantities import Quantities
 
 # columns of the chapter's tables
 METRICS = [
@@ -61,7 +62,7 @@ def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
     """The comparisons named before the run, as text: a row a task and pair.
 
     Args:
-        found: as `xstitch_lib.statistics.contrasts` gives it.
+        found: as `xstitch_lib.results.statistics.contrasts` gives it.
     """
     names = {"seg": "segmentation, mIU points", "normals": "normals, degrees"}
     return pd.DataFrame(
@@ -76,7 +77,7 @@ def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains_over_one_task(record: Record) -> dict[str, dict[str, pd.Series]]:
-    """For `xstitch_lib.plots.gain_bars`: task → arm → one gain a seed, for every other arm."""
+    """For `xstitch_lib.page.plots.gain_bars`: task → arm → one gain a seed, for every other arm."""
     others = [arm for arm in record.content["arms"] if arm != ONE]
     return {
         task: {arm: gains(record.table, arm, ONE, task, metric) for arm in others} for task, metric in PRIMARY.items()
@@ -140,8 +141,13 @@ def choices_say(record: Record) -> dict[str, str]:
     return says
 
 
+def choices_shown(record: Record) -> pd.DataFrame:
+    """Each setting that was tried beside the chosen one; see `against_chosen`."""
+    return against_chosen(record, CHOICES)
+
+
 def gains_by_setting(records: Mapping[str, Record]) -> dict[str, dict[str, dict[str, pd.Series]]]:
-    """For `xstitch_lib.plots.gains_by_setting`: task, as figures name it → setting → arm → one gain a seed.
+    """For `xstitch_lib.page.plots.gains_by_setting`: task, as figures name it → setting → arm → one gain a seed.
 
     Args:
         records: a key of `SETTINGS` → its record.
@@ -238,7 +244,7 @@ def nyu_gains(record: Record, paper: pd.DataFrame) -> pd.DataFrame:
     """Over one-task on NYU-v2, as text: a row an arm of ours, and below it the paper's where it has that arm.
 
     Args:
-        paper: as `xstitch_lib.paper.table` gives it. Its split stands below ours, though it is at another layer.
+        paper: as `paper.table` gives it. Its split stands below ours, though it is at another layer.
     """
     rows = []
     for arm in [arm for arm in record.content["arms"] if arm != ONE]:

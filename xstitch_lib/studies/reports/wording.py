@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from xstitch_lib.measures import Finding
-from xstitch_lib.quantities import Quantities, Quantity
-from xstitch_lib.record import Record
-from xstitch_lib.statistics import Difference, gain
+from xstitch_lib.results.measures import Finding
+from xstitch_lib.results.record import Record
+from xstitch_lib.results.statistics import Difference, gain
+from xstitch_lib.tasks.quantities import Quantities, Quantity
 
 
 def worded(difference: Difference, quantity: Quantity) -> str:
     """With the quantity's unit: "+0.38° (+0.15 to +0.61)", "+0.10 points (one seed)".
 
-    >>> from xstitch_lib.statistics import summary
+    >>> from xstitch_lib.results.statistics import summary
     >>> from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
     >>> worded(summary([1.0]), SemanticSegmentation.quantities["mIU"])
     '+1.00 points (one seed)'
@@ -30,7 +30,7 @@ def unit_of(quantity: Quantity) -> str:
 
 
 def worded_gain(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -> str:
-    """What one arm gains over another, as `xstitch_lib.statistics.gain` finds it; + is better."""
+    """What one arm gains over another, as `xstitch_lib.results.statistics.gain` finds it; + is better."""
     return worded(gain(table, first, second, task, metric), Quantities.of(table).find(task, metric))
 
 
