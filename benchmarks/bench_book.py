@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 import torch
 from bench_neighbours import neighbours
 
-from xstitch_lib.provenance import device
+from xstitch_lib.results.provenance import device
 from xstitch_lib.studies.queue import KEEP_MEMORY
 
 ROOT = Path(__file__).parents[1]

@@ -25,12 +25,12 @@ from torchvision.datasets import FashionMNIST as TorchvisionFashionMNIST
 from torchvision.transforms import ToTensor
 
 from xstitch_lib.data import FashionMNIST, TensorData
-from xstitch_lib.evaluation import evaluate
 from xstitch_lib.networks import stitch
 from xstitch_lib.networks.towers import fashion_cnn
-from xstitch_lib.optim import parameter_groups
 from xstitch_lib.tasks import Classification
-from xstitch_lib.training import fit
+from xstitch_lib.training.evaluation import evaluate
+from xstitch_lib.training.fit import fit
+from xstitch_lib.training.optim import parameter_groups
 
 BATCH, LR = 128, 0.02
 TASK = {"article": Classification("article", 10)}

@@ -39,11 +39,12 @@ def test_a_changed_library_runs_the_notebooks_again(extension, monkeypatch, tmp_
     monkeypatch.setattr(extension.execution, "LIBRARY", tmp_path)
     (tmp_path / "unit.py").write_text("alpha = 1")
     env, first = environment(), extension.execution.library_hash()
-    assert extension.execution.outdate_notebooks(None, env, [], [], []) == ["a"]
-    assert extension.execution.outdate_notebooks(None, env, [], [], []) == []
+    app = SimpleNamespace(config=SimpleNamespace(nb_execution_mode="off"))
+    assert extension.execution.outdate_notebooks(app, env, [], [], []) == ["a"]
+    assert extension.execution.outdate_notebooks(app, env, [], [], []) == []
     (tmp_path / "unit.py").write_text("alpha = 2")
     assert extension.execution.library_hash() != first
-    assert extension.execution.outdate_notebooks(None, env, [], [], []) == ["a"]
+    assert extension.execution.outdate_notebooks(app, env, [], [], []) == ["a"]
 
 
 def test_each_library_has_its_own_cache(extension, monkeypatch, tmp_path):
@@ -184,6 +185,31 @@ def test_a_build_that_failed_was_cut_off_or_met_a_full_disk_is_followed_by_one_t
         chapter.touch()
     assert build(book).returncode == 0 and sorted(runs.read_text()) == ["o", "t"]
     assert build(book).returncode == 0 and sorted(runs.read_text()) == ["o", "t"], "all is there"
+
+
+def test_a_new_record_runs_again_the_chapters_that_asked_for_it(book):
+    """One that was there, or that was looked for and has come; the page is the one of the present record."""
+    runs, recorded = book / "book" / "runs", book / "xstitch_lib" / "recorded"
+    recorded.mkdir()
+    (recorded / "a-small.json").write_text("3")
+    ask = (
+        "open('runs', 'a').write('o')\n"
+        "import os, pathlib\nwith open(os.environ['XSTITCH_RECORDS_READ'], 'a') as note:\n"
+        "    note.write('a-small.json\\nb-small.json\\n')\n"
+        "print('one reads', *[path.read_text() for path in sorted(pathlib.Path('../xstitch_lib/recorded').glob('*'))])"
+    )
+    cells = [nbformat.v4.new_markdown_cell("# one"), nbformat.v4.new_code_cell(ask)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), book / "book" / "one.ipynb")
+    for name, text, ran in [
+        ("a-small.json", "3", "ot"),
+        ("c-small.json", "4", "ot"),
+        ("a-small.json", "5", "oot"),
+        ("b-small.json", "6", "ooot"),
+    ]:
+        (recorded / name).write_text(text)
+        done = build(book)
+        assert done.returncode == 0 and "".join(sorted(runs.read_text())) == ran, done.stderr
+    assert "one reads 5 6 4" in (book / "_build" / "html" / "book" / "one.html").read_text()
 
 
 def test_ctrl_c_ends_a_build_and_its_kernels_and_a_second_build_is_refused(book):

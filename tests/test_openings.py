@@ -15,13 +15,13 @@ from torch.nn import functional as F
 
 from xstitch_lib import record, stitch
 from xstitch_lib.data import Source
-from xstitch_lib.quantities import Quantity
-from xstitch_lib.statistics import gain, means
+from xstitch_lib.results.statistics import gain, means
 from xstitch_lib.studies import Arm, Scale, Study
 from xstitch_lib.studies.methods import Method, Trained
 from xstitch_lib.studies.methods.one_task import OneTask
 from xstitch_lib.studies.verify import verify
 from xstitch_lib.studies.worlds import World
+from xstitch_lib.tasks.quantities import Quantity
 
 
 @dataclass(frozen=True)

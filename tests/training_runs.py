@@ -14,10 +14,10 @@ from torch import nn
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.networks import stitch
-from xstitch_lib.objective import Objective
-from xstitch_lib.optim import cosine
 from xstitch_lib.tasks import Classification
-from xstitch_lib.training import fit
+from xstitch_lib.training.fit import fit
+from xstitch_lib.training.objective import Objective
+from xstitch_lib.training.optim import cosine
 
 TASKS = {"a": Classification("a", 3), "b": Classification("b", 2)}
 

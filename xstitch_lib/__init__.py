@@ -1,11 +1,14 @@
 """Cross-stitch networks (Misra et al., CVPR 2016): the unit, stitching, and the studies of the book."""
 
-from xstitch_lib import augment, data, paper, record, studies, tasks
-from xstitch_lib.evaluation import evaluate
-from xstitch_lib.networks import Cost, align, cost, ensemble, mtl_shared, sharing, split, stitch, towers
-from xstitch_lib.objective import Objective
-from xstitch_lib.recipe import Recipe
-from xstitch_lib.training import fit
+from xstitch_lib import data, studies, tasks
+from xstitch_lib.looking import Cost, align, cost, sharing
+from xstitch_lib.networks import ensemble, mtl_shared, split, stitch, towers
+from xstitch_lib.results import paper, record
+from xstitch_lib.training import augment
+from xstitch_lib.training.evaluation import evaluate, predict
+from xstitch_lib.training.fit import fit
+from xstitch_lib.training.objective import Objective
+from xstitch_lib.training.recipe import Recipe
 from xstitch_lib.unit import CrossStitchUnit, cross_stitch
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "fit",
     "mtl_shared",
     "paper",
+    "predict",
     "record",
     "sharing",
     "split",

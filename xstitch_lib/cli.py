@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from xstitch_lib import record
+from xstitch_lib.results import record
 from xstitch_lib.studies import STUDIES, Study
 from xstitch_lib.studies.queue import default_jobs, finish
 from xstitch_lib.studies.verify import verify

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient import NotebookClient
@@ -22,6 +23,7 @@ FIRST = (
     "12_one_percent_on_fashion_mnist",
 )
 TELL_AGAIN = 60  # seconds
+NOTE = "XSTITCH_RECORDS_READ"  # names the file in which xstitch_lib notes them
 PATIENCE = 600  # seconds, for a kernel to start, and for a finished cell's last output
 LOGGER = logging.getLogger("sphinx.xstitch_chapters")  # Sphinx shows what is below it
 
@@ -39,11 +41,12 @@ class Chapter:
         cell: the number of the cell that runs or ran last, from 1 on.
         seconds: since its kernel was asked for, or, when it has ended, in all.
         failure: what stopped it, in a line; None while nothing did.
+        records: names of the recorded studies' files that it looked for.
     """
 
     def __init__(self, path: Path):
         self.path, self.notebook = path, nbformat.read(path, 4)
-        self.cell, self.failure = 0, None
+        self.cell, self.failure, self.records = 0, None, []
         self._begun = self._ended = None
 
     def __str__(self):
@@ -69,7 +72,11 @@ class Chapter:
         )
         self._begun = time.perf_counter()
         try:
-            await client.async_execute(env=environment)
+            with TemporaryDirectory() as folder:
+                note = Path(folder) / "records"
+                note.touch()
+                await client.async_execute(env={**environment, NOTE: str(note)})
+                self.records = sorted({*note.read_text().splitlines()})
         except CellExecutionError as error:
             LOGGER.info(re.sub(r"\x1b\[[0-9;]*m", "", error.traceback))
             self.failure = f"{error.ename}: {one_line(error.evalue)}"

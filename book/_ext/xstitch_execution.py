@@ -1,9 +1,11 @@
-"""Which notebooks run: those that are not in the cache, all if the library changed.
+"""Which notebooks run: those that are not in the cache, all if the library changed, and
+of the others those that read a record which has changed since.
 
 myst-nb's cache keys on a notebook's cells alone. Here each version of the library has
 its own cache folder, and what it lacks is run before the first page is read, several
-chapters at a time, so that myst-nb finds all of them in it. XSTITCH_EXECUTE=off builds
-from saved outputs, as `make test` does after pytest --nbmake.
+chapters at a time, so that myst-nb finds all of them in it. With each chapter is kept
+which records it looked for, and how these were. XSTITCH_EXECUTE=off builds from saved
+outputs, as `make test` does after pytest --nbmake.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,17 +30,26 @@ LOGGER = logging.getLogger(__name__)
 
 
 def library_hash() -> str:
-    """SHA-256 of every file of the library, names included."""
+    """SHA-256 of every file of the library but the records, names included."""
     digest = hashlib.sha256()
     for path in sorted(
         p
         for p in LIBRARY.rglob("*")
         if p.is_file()
-        and "__pycache__" not in p.parts
+        and p.parent.name not in ("__pycache__", "recorded")
         and not p.name.startswith("unfinished.")  # a file that is being written
     ):
         digest.update(f"{path.relative_to(LIBRARY)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def states(records: Iterable[str]) -> dict[str, str | None]:
+    """File of a record → its SHA-256, None if there is none; its arrays' is in it."""
+    paths = {name: LIBRARY / "recorded" / name for name in records}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        for name, path in paths.items()
+    }
 
 
 def choose_cache(app, config):
@@ -53,17 +65,8 @@ def fill_cache(app, env, docnames):
     """Run what the cache lacks; a chapter that fails ends the build."""
     if app.config.nb_execution_mode != "cache":
         return
-    paths = [Path(env.doc2path(name)) for name in docnames]
-    paths = in_order([path for path in paths if path.suffix == ".ipynb"])
     folder = Path(app.config.nb_execution_cache_path)
-    try:
-        missing = missing_from(folder, paths)
-    except (DatabaseError, RuntimeError) as error:  # the cache wraps some of these
-        if not any(words in str(error.__cause__ or error) for words in DAMAGED):
-            raise
-        LOGGER.info(f"{folder} is damaged and begun anew")
-        shutil.rmtree(folder)
-        missing = missing_from(folder, paths)
+    missing = stale(folder, [Path(env.doc2path(name)) for name in docnames])
     if not missing:
         return
     from xstitch_lib.studies.queue import KEEP_MEMORY, cores
@@ -75,7 +78,10 @@ def fill_cache(app, env, docnames):
             CacheBundleIn(
                 chapter.notebook,
                 str(chapter.path),
-                data={"execution_seconds": chapter.seconds},
+                data={
+                    "execution_seconds": chapter.seconds,
+                    "records": states(chapter.records),
+                },
             ),
             check_validity=False,
             overwrite=True,
@@ -89,15 +95,29 @@ def fill_cache(app, env, docnames):
         sys.exit(report(failed))  # no exception: its traceback would come last
 
 
+def stale(folder: Path, paths: Iterable[Path]) -> list[Chapter]:
+    """The chapters that have to run, in the order in which they do."""
+    paths = in_order([path for path in paths if path.suffix == ".ipynb"])
+    try:
+        return missing_from(folder, paths)
+    except (DatabaseError, RuntimeError) as error:  # the cache wraps some of these
+        if not any(words in str(error.__cause__ or error) for words in DAMAGED):
+            raise
+        LOGGER.info(f"{folder} is damaged and begun anew")
+        shutil.rmtree(folder)
+        return missing_from(folder, paths)
+
+
 def missing_from(folder: Path, paths: list[Path]) -> list[Chapter]:
-    """Chapters that the cache has not, or only half of."""
+    """Chapters that the cache has not, only half of, or with other records."""
     cache, missing = get_cache(folder), []
     for chapter in map(Chapter, paths):
         with suppress(KeyError):  # there is none
             record = cache.match_cache_notebook(chapter.notebook)
             try:
                 cache.get_cache_bundle(record.pk)
-                continue
+                if states(read := record.data["records"]) == read:
+                    continue
             except (KeyError, ValueError, OSError):  # after a kill, or a full disk
                 shutil.rmtree(folder / "executed" / record.hashkey, ignore_errors=True)
         missing.append(chapter)
@@ -133,12 +153,18 @@ def end(app, exception):
 
 
 def outdate_notebooks(app, env, added, changed, removed):
-    """Read every notebook again when the library changed since the last build."""
-    before = getattr(env, "xstitch_library", None)
-    env.xstitch_library = library_hash()
-    if before == env.xstitch_library:
+    """Read again every notebook if the library changed since the last build, else those
+    that have to run."""
+    before, env.xstitch_library = getattr(env, "xstitch_library", None), library_hash()
+    paths = {name: Path(env.doc2path(name)) for name in env.found_docs}
+    notebooks = {name: path for name, path in paths.items() if path.suffix == ".ipynb"}
+    if before != env.xstitch_library:
+        return list(notebooks)
+    if app.config.nb_execution_mode != "cache":
         return []
-    return [name for name in env.found_docs if env.doc2path(name).endswith(".ipynb")]
+    run = stale(Path(app.config.nb_execution_cache_path), notebooks.values())
+    again = {chapter.path for chapter in run}
+    return [name for name, path in notebooks.items() if path in again]
 
 
 def setup(app):

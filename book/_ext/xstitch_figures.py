@@ -1,7 +1,8 @@
 """Matplotlib's SVG figures become part of the page and follow its light and dark theme.
 
-`xstitch_lib.plots` draws with the exact colours of `COLOURS`; here each becomes a CSS
-variable that `_static/xstitch.css` sets for both themes. LaTeX and EPUB keep the files.
+`xstitch_lib.page.plots` draws with the exact colours of `COLOURS`; here each becomes a
+CSS variable that `_static/xstitch.css` sets for both themes. LaTeX and EPUB keep the
+files.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from xstitch_lib.plots import COLOURS
+from xstitch_lib.page.plots import COLOURS
 
 THEMED = {colour.lower(): f"var(--xs-{name})" for name, colour in COLOURS.items()}
 

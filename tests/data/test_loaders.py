@@ -5,9 +5,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 from training_runs import TASKS, Noise, assert_same, interrupted, samples, stitched, train, weights
 
-from xstitch_lib.batches import Batches
 from xstitch_lib.data import LazyData, Ragged, TensorData
-from xstitch_lib.evaluation import evaluate
+from xstitch_lib.training.batches import Batches
+from xstitch_lib.training.evaluation import evaluate
 
 
 class OneByOne(Dataset):

@@ -10,13 +10,13 @@ import torch
 from nyu_folders import TEST, TRAIN, frame, write_prepared
 from PIL import Image
 
-from xstitch_lib.augment import colour, compose, mirror, scale_crop
-from xstitch_lib.batches import Batches
 from xstitch_lib.data import IGNORE, NYUv2, TensorData
 from xstitch_lib.data.nyuv2 import frames, layout, official
-from xstitch_lib.evaluation import checked
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
-from xstitch_lib.training import fit
+from xstitch_lib.training.augment import colour, compose, mirror, scale_crop
+from xstitch_lib.training.batches import Batches
+from xstitch_lib.training.evaluation import checked
+from xstitch_lib.training.fit import fit
 
 needs_nyu = pytest.mark.skipif("XSTITCH_DATA" not in os.environ, reason="XSTITCH_DATA names no folder with NYU-v2")
 

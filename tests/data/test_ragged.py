@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstitch_lib.batches import Batches
 from xstitch_lib.data import Ragged, TensorData
+from xstitch_lib.training.batches import Batches
 
 counts = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from xstitch_lib.batches import Batches
 from xstitch_lib.data import TensorData
-from xstitch_lib.evaluation import evaluate
 from xstitch_lib.tasks import SurfaceNormals
+from xstitch_lib.training.batches import Batches
+from xstitch_lib.training.evaluation import evaluate
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from xstitch_lib.networks import cost, ensemble
+from xstitch_lib.looking import cost
+from xstitch_lib.networks import ensemble
 from xstitch_lib.tasks import SurfaceNormals
 
 

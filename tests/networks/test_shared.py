@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from xstitch_lib.networks import cost, mtl_shared, split
+from xstitch_lib.looking import cost
+from xstitch_lib.networks import mtl_shared, split
 from xstitch_lib.networks.towers import fashion_cnn, small_alexnet_fcn
 
 OUTPUTS = {"seg": 5, "normals": 7}

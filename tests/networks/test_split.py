@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from xstitch_lib.networks import cost, split
+from xstitch_lib.looking import cost
+from xstitch_lib.networks import split
 from xstitch_lib.networks.towers import fashion_cnn
 
 OUTPUTS = {"article": 10, "group": 3}

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from xstitch_lib import CrossStitchUnit
-from xstitch_lib.networks import DenseUnit, cost, intensity, sharing, step_times, stitch
+from xstitch_lib.looking import cost, intensity, sharing, step_times
+from xstitch_lib.networks import DenseUnit, stitch
 from xstitch_lib.networks.towers import fashion_cnn
 
 IMAGE = (1, 1, 28, 28)

@@ -9,10 +9,10 @@ from filelock import FileLock
 from tiny_study import ARMS, SCALE
 
 from xstitch_lib import stitch
-from xstitch_lib.networks import correlation
-from xstitch_lib.optim import find_units
+from xstitch_lib.looking import correlation
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch, with_partners
+from xstitch_lib.training.optim import find_units
 
 BY_NAME = {arm.name: arm for arm in ARMS}
 

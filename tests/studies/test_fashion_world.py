@@ -10,12 +10,12 @@ from torch import nn
 
 from xstitch_lib.data import FashionMNIST, TensorData
 from xstitch_lib.data.fashion_mnist import GROUP_OF_ARTICLE
-from xstitch_lib.history import History
 from xstitch_lib.studies import STUDIES, Study
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.fashion_mnist import DENSE, LIVE, MAIN, fashion_variants
 from xstitch_lib.studies.worlds import load, recorded_scale
 from xstitch_lib.studies.worlds.fashion import FashionScale, turned
+from xstitch_lib.training.history import History
 
 SCALE = replace(LIVE, train=256, validation=100, test=100, width=2, steps=(0, 4), snapshots=3)
 

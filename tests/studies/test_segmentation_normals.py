@@ -3,7 +3,7 @@
 import pytest
 
 from xstitch_lib import record
-from xstitch_lib.statistics import relative_gain
+from xstitch_lib.results.statistics import relative_gain
 from xstitch_lib.studies import STUDIES
 from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, BRIEF, SPLIT_ARMS
 

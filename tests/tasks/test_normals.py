@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from xstitch_lib.augment import flip
-from xstitch_lib.checkpoint import describe
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.tasks import SurfaceNormals
 from xstitch_lib.tasks.angles import angles
+from xstitch_lib.training.augment import flip
+from xstitch_lib.training.checkpoint import describe
 
 AXES = torch.tensor([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]).float()
 TASK = SurfaceNormals("normals", AXES)

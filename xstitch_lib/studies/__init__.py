@@ -7,6 +7,10 @@ from xstitch_lib.studies.fashion_mnist import (
     fashion_variants,
     relatedness,
 )
+from xstitch_lib.studies.methods import Method, Trained
+from xstitch_lib.studies.methods.cross_stitch import CrossStitch, Stitching
+from xstitch_lib.studies.methods.one_task import OneTask
+from xstitch_lib.studies.methods.self_stitch import SelfStitch
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.segmentation_normals import (
     adam,
@@ -26,6 +30,7 @@ from xstitch_lib.studies.segmentation_normals import (
     table5,
 )
 from xstitch_lib.studies.study import Study
+from xstitch_lib.studies.worlds import World
 from xstitch_lib.studies.worlds.fashion import FashionScale
 from xstitch_lib.studies.worlds.nyuv2 import NYUScale
 from xstitch_lib.studies.worlds.rooms import RoomsScale
@@ -37,4 +42,20 @@ _ALL = [
 ]
 STUDIES = {study.name: study for study in _ALL}
 
-__all__ = ["STUDIES", "Arm", "FashionScale", "NYUScale", "RoomsScale", "Scale", "Study", *STUDIES]
+__all__ = [
+    "STUDIES",
+    "Arm",
+    "CrossStitch",
+    "FashionScale",
+    "Method",
+    "NYUScale",
+    "OneTask",
+    "RoomsScale",
+    "Scale",
+    "SelfStitch",
+    "Stitching",
+    "Study",
+    "Trained",
+    "World",
+    *STUDIES,
+]

@@ -14,19 +14,19 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from xstitch_lib.checkpoint import CheckpointError
 from xstitch_lib.data.tensors import fingerprint
-from xstitch_lib.history import History
 from xstitch_lib.networks.named import Named
-from xstitch_lib.optim import constant, cosine
-from xstitch_lib.provenance import has_bf16
-from xstitch_lib.recipe import Recipe
 from xstitch_lib.results.identity import training_code
+from xstitch_lib.results.provenance import has_bf16
 from xstitch_lib.studies.live import live_runs, mark_as_used
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
 from xstitch_lib.tasks import Task
-from xstitch_lib.training import fit
+from xstitch_lib.training.checkpoint import CheckpointError
+from xstitch_lib.training.fit import fit
+from xstitch_lib.training.history import History
+from xstitch_lib.training.optim import constant, cosine
+from xstitch_lib.training.recipe import Recipe
 
 SCHEDULES = {"cosine": cosine, "constant": constant}
 

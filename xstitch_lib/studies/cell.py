@@ -1,4 +1,4 @@
-"""One arm of one seed: trained, measured, and written down as plain data (the cells of `xstitch_lib.record`)."""
+"""One arm of one seed: trained, measured, and written down as plain data (a cell of a record)."""
 
 import json
 import math
@@ -12,16 +12,16 @@ from torch import nn
 
 from xstitch_lib.data import Source
 from xstitch_lib.files import replacing
-from xstitch_lib.history import History, is_loss
-from xstitch_lib.networks import correlation, sharing
-from xstitch_lib.provenance import provenance
-from xstitch_lib.record import decode, encode, kept
+from xstitch_lib.looking import correlation, sharing
 from xstitch_lib.results import identity
+from xstitch_lib.results.provenance import provenance
+from xstitch_lib.results.record import decode, encode, kept
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.methods import Trained
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import inputs_of
+from xstitch_lib.training.history import History, is_loss
 from xstitch_lib.unit import CrossStitchUnit
 
 

@@ -10,13 +10,13 @@ import pandas as pd
 from torch import nn
 
 from xstitch_lib.networks.named import did_you_mean
-from xstitch_lib.quantities import Quantities
-from xstitch_lib.record import FORMAT, Record, tidy
 from xstitch_lib.results import identity
+from xstitch_lib.results.record import FORMAT, Record, tidy
 from xstitch_lib.studies import cell
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds import load
+from xstitch_lib.tasks.quantities import Quantities
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Study:
     """A table or figure as a set of runs.
 
     Attributes:
-        name: what it is called in `xstitch_lib.record` and on the command line.
+        name: what it is called in `xstitch_lib.results.record` and on the command line.
         question: what it answers, one sentence.
         arms: its rows.
         scales: name → `Scale`.
@@ -100,7 +100,7 @@ class Study:
             cell.write(self.path(arm.name, scale, found["seed"], folder), {**found, **own})
 
     def record(self, scale: str, folder: str | Path) -> dict:
-        """All cells of ``folder`` that are finished, as the content of a record, for `xstitch_lib.record.save`."""
+        """All cells of ``folder`` that are finished, as the content of a record, for `record.save`."""
         cells = [
             cell.read(self.path(name, scale, seed, folder), self.arm(name), self.scale(scale))
             for name in self.names(scale)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from xstitch_lib.record import Record, tidy
+from xstitch_lib.results.record import Record, tidy
 from xstitch_lib.studies import cell
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.methods import Method

@@ -1,8 +1,8 @@
 """What a tower is trained for: one file a task holds its loss, its metric and how a prediction is decoded and drawn."""
 
-from xstitch_lib.quantities import Quantity
 from xstitch_lib.tasks.classification import Classification
 from xstitch_lib.tasks.normals import SurfaceNormals
+from xstitch_lib.tasks.quantities import Quantity
 from xstitch_lib.tasks.segmentation import SemanticSegmentation
 from xstitch_lib.tasks.task import Metric, Task
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xstitch_lib.data.tensors import IGNORE
-from xstitch_lib.quantities import Quantity
 from xstitch_lib.tasks.confusion import Confusion, percent
 from xstitch_lib.tasks.labels import check_range, class_names, integers, required
+from xstitch_lib.tasks.quantities import Quantity
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
-from xstitch_lib.quantities import Quantity
 from xstitch_lib.tasks.angles import angles, length, unit
 from xstitch_lib.tasks.codebook import fit_codebook, sample_known
 from xstitch_lib.tasks.labels import required
 from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, upsample
+from xstitch_lib.tasks.quantities import Quantity
 
 TOLERANCE = 1e-2  # of a normal's length; half precision and 8 bits pass
 WITHIN = ("11.25", "22.5", "30")  # degrees

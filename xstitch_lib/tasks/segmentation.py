@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from xstitch_lib.data.tensors import IGNORE
-from xstitch_lib.quantities import Quantity
 from xstitch_lib.tasks.confusion import Confusion, percent
 from xstitch_lib.tasks.labels import check_range, class_names, integers, required
 from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, upsample
+from xstitch_lib.tasks.quantities import Quantity
 
 # A light grey, the seven colours of Okabe and Ito, then always the one farthest from all before and from black, in
 # OKLab, as seen by people with normal vision, protanopia or deuteranopia, whichever of the three tells least.

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from xstitch_lib.data.source import Batch
-from xstitch_lib.quantities import Quantity
+from xstitch_lib.tasks.quantities import Quantity
 
 
 class Metric(Protocol):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from xstitch_lib.networks import cost, stitch, towers
+from xstitch_lib.looking import cost
+from xstitch_lib.networks import stitch, towers
 from xstitch_lib.networks.towers import CONVS, POOLS, alexnet_fcn, imagenet_weights, load_imagenet, small_alexnet_fcn
 
 NAMES = ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8"]

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from xstitch_lib.networks import cost
+from xstitch_lib.looking import cost
 from xstitch_lib.networks.towers import fashion_cnn
 from xstitch_lib.networks.units import DenseUnit
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from xstitch_lib.history import History
-from xstitch_lib.networks import cost, intensity, sharing, stitch
-from xstitch_lib.optim import find_units, parameter_groups
+from xstitch_lib.looking import cost, intensity, sharing
+from xstitch_lib.networks import stitch
+from xstitch_lib.training.history import History
+from xstitch_lib.training.optim import find_units, parameter_groups
 from xstitch_lib.unit_base import Unit
 
 

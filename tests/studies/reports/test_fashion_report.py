@@ -2,7 +2,7 @@
 
 import pytest
 
-from xstitch_lib.record import Record, load
+from xstitch_lib.results.record import Record, load
 from xstitch_lib.studies.reports import fashion_mnist as page
 
 RECORDED, FULL = load("fashion_mnist", "medium"), load("fashion_mnist", "full")
@@ -17,7 +17,14 @@ def a_record(values, primary=(), metric="accuracy"):
         for arm, seeds in values.items()
         for seed, value in enumerate(seeds)
     ]
-    head = {"study": "s", "arms": {arm: {} for arm in values}, "primary": primary, "metrics": {"both": metric}}
+    head = {
+        "study": "s",
+        "arms": {arm: {} for arm in values},
+        "primary": primary,
+        "metrics": {"both": metric},
+        "settings": {"seeds": []},
+    }
+    head["quantities"] = RECORDED.quantities.plain()
     return Record(head | {"settings": {"width": 8, "snapshots": 4}, "cells": cells})
 
 

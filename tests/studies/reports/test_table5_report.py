@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from xstitch_lib import paper
-from xstitch_lib.record import Record, load
-from xstitch_lib.statistics import gain
+from xstitch_lib.results.record import Record, load
+from xstitch_lib.results.statistics import gain
 from xstitch_lib.studies import table5
 from xstitch_lib.studies.reports import table5 as page
 
@@ -23,8 +23,8 @@ def a_record(values):
         for arm, by_seed in values.items()
         for seed, found in by_seed.items()
     ]
-    head = {"study": "s", "arms": {arm: {} for arm in values}, "primary": [], "metrics": page.PRIMARY, "settings": {}}
-    return Record(head | {"cells": cells})
+    head = {"study": "s", "arms": {arm: {} for arm in values}, "primary": [], "metrics": page.PRIMARY}
+    return Record(head | {"settings": {"seeds": []}, "quantities": paper.QUANTITIES.plain(), "cells": cells})
 
 
 def results(miu, mean):

@@ -6,12 +6,13 @@ from typing import ClassVar
 
 from torch import nn
 
-from xstitch_lib.history import History
-from xstitch_lib.networks import align, stitch
+from xstitch_lib.looking import align
+from xstitch_lib.networks import stitch
 from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.methods.method import Method, Trained
 from xstitch_lib.studies.worlds.world import inputs_of
+from xstitch_lib.training.history import History
 
 ALIGNED_ON = 100  # training pictures
 

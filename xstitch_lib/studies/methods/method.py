@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import nn
 
-from xstitch_lib.history import History
 from xstitch_lib.tasks import Task
+from xstitch_lib.training.history import History
 
 if TYPE_CHECKING:
     from xstitch_lib.studies.bench import Bench

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xstitch_lib.history import History
 from xstitch_lib.studies.bench import Apart, Bench
 from xstitch_lib.studies.methods.method import Method, Trained
+from xstitch_lib.training.history import History
 
 
 @dataclass(frozen=True, kw_only=True)

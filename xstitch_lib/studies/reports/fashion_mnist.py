@@ -4,10 +4,10 @@ import pandas as pd
 import torch
 from torch import nn
 
-from xstitch_lib.measures import better, gains_more_than
 from xstitch_lib.networks import stitch, towers
-from xstitch_lib.record import Record
-from xstitch_lib.statistics import Difference, contrasts, gain, gains, summary
+from xstitch_lib.results.measures import better, gains_more_than
+from xstitch_lib.results.record import Record
+from xstitch_lib.results.statistics import Difference, contrasts, gain, gains, summary
 from xstitch_lib.studies.reports.wording import level, worded, worded_gain, worded_verdict
 
 # columns of the chapter's tables
@@ -58,7 +58,7 @@ def primary_say(record: Record) -> dict[str, str]:
 
 
 def gains_of_primary(record: Record) -> tuple[dict[str, pd.Series], dict[str, Difference]]:
-    """For `xstitch_lib.plots.paired_differences`: each named comparison's gains, seed by seed, and their mean."""
+    """For `xstitch_lib.page.plots.paired_differences`: each named comparison's gains, seed by seed, and their mean."""
     by_pair = {
         f"{first} − {second.replace(', per channel', '')}": gains(record.table, first, second, "both", "accuracy")
         for first, second in record.content["primary"]
@@ -68,14 +68,14 @@ def gains_of_primary(record: Record) -> tuple[dict[str, pd.Series], dict[str, Di
 
 def look_up_says(record: Record) -> dict[str, str]:
     """The group looked up from the named article, held against towers that were trained for groups."""
-    looked_up = level(record, "none", "group", "from article")
+    looked_up, accuracy = level(record, "none", "group", "from article"), record.quantities["group"]["accuracy"]
     says = {
-        "looked_up": worded(summary(looked_up - level(record, "none", "group", "accuracy")), "accuracy"),
+        "looked_up": worded(summary(looked_up - level(record, "none", "group", "accuracy")), accuracy),
         "none_agree": f"{level(record, 'none', 'both', 'agree').mean():.1f}",
     }
     for arm, name in _named(record).items():
         against = (level(record, arm, "group", "accuracy") - looked_up).dropna()
-        says[f"{name}_against_look_up"] = worded(summary(against), "accuracy")
+        says[f"{name}_against_look_up"] = worded(summary(against), accuracy)
     return says
 
 
@@ -175,12 +175,12 @@ def kinds_of_units_say(record: Record) -> dict[str, str]:
     ordered, says = sorted(units, key=lambda arm: by_metric["accuracy"][arm].mean), {}
     for name, arm in (("least", ordered[0]), ("most", ordered[-1])):
         says[f"narrow_{name}"] = arm
-        says[f"narrow_{name}_gain"] = worded(by_metric["accuracy"][arm], "accuracy")
+        says[f"narrow_{name}_gain"] = worded(by_metric["accuracy"][arm], record.quantities["both"]["accuracy"])
     chosen = level(record, "none", "both", "accuracy") - level(record, "none", "both", "last")
     return says | {
         "narrow_claim": _claim([gains_more_than(1, arm, "none")(record)["both"].verdict for arm in units]),
         "narrow_last": f"{min(means['last']):+.2f} to {max(means['last']):+.2f} points",
-        "narrow_none_choice": worded(summary(chosen), "accuracy"),
+        "narrow_none_choice": worded(summary(chosen), record.quantities["both"]["accuracy"]),
         "narrow_choice": f"{(sum(means['accuracy']) - sum(means['last'])) / len(units):.2f}",
         "narrow_agree": f"{min(means['agree']):+.1f} to {max(means['agree']):+.1f} points",
     }

@@ -5,16 +5,19 @@ from collections.abc import Mapping
 import pandas as pd
 import torch
 
-from xstitch_lib.alphas import moved
-from xstitch_lib.claims import TASKS
-from xstitch_lib.measures import post_processing, rarest_gain
-from xstitch_lib.networks import cost, stitch, towers
-from xstitch_lib.record import Record
-from xstitch_lib.statistics import class_gains, contrasts, gain, gains, relative_gain, summary
-from xstitch_lib.studies.reports.wording import worded, worded_gain
-from xstitch_lib.studies.segmentation_normals import BEST_SPLIT
-from xstitch_lib.studies.worlds import NYUScale, RoomsScale
-from xstitch_lib.tables import paper_gain
+from xstitch_lib.looking import cost
+from xstitch_lib.networks import stitch, towers
+from xstitch_lib.page.tables import paper_gain
+from xstitch_lib.results.alphas import moved
+from xstitch_lib.results.measures import against_chosen, post_processing, rarest_gain
+from xstitch_lib.results.record import Record
+from xstitch_lib.results.statistics import class_gains, contrasts, gain, gains, relative_gain, summary
+from xstitch_lib.studies.claims import TASKS
+from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain
+from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, CHOICES
+from xstitch_lib.studies.worlds.nyuv2 import NYUScale
+from xstitch_lib.studies.worlds.rooms import RoomsScale
+from xstitch_lib.tasks.quantities import Quantities
 
 # columns of the chapter's tables
 METRICS = [
@@ -59,7 +62,7 @@ def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
     """The comparisons named before the run, as text: a row a task and pair.
 
     Args:
-        found: as `xstitch_lib.statistics.contrasts` gives it.
+        found: as `xstitch_lib.results.statistics.contrasts` gives it.
     """
     names = {"seg": "segmentation, mIU points", "normals": "normals, degrees"}
     return pd.DataFrame(
@@ -74,7 +77,7 @@ def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains_over_one_task(record: Record) -> dict[str, dict[str, pd.Series]]:
-    """For `xstitch_lib.plots.gain_bars`: task → arm → one gain a seed, for every other arm."""
+    """For `xstitch_lib.page.plots.gain_bars`: task → arm → one gain a seed, for every other arm."""
     others = [arm for arm in record.content["arms"] if arm != ONE]
     return {
         task: {arm: gains(record.table, arm, ONE, task, metric) for arm in others} for task, metric in PRIMARY.items()
@@ -134,12 +137,17 @@ def choices_say(record: Record) -> dict[str, str]:
     for task, metric in PRIMARY.items():
         float32 = gains(table, f"{CROSS}, float32", f"{ONE}, float32", task, metric)
         more = (float32 - gains(table, CROSS, ONE, task, metric)).dropna()
-        says[f"float_{task}"] = worded(summary(more), metric)
+        says[f"float_{task}"] = worded(summary(more), record.quantities[task][metric])
     return says
 
 
+def choices_shown(record: Record) -> pd.DataFrame:
+    """Each setting that was tried beside the chosen one; see `against_chosen`."""
+    return against_chosen(record, CHOICES)
+
+
 def gains_by_setting(records: Mapping[str, Record]) -> dict[str, dict[str, dict[str, pd.Series]]]:
-    """For `xstitch_lib.plots.gains_by_setting`: task, as figures name it → setting → arm → one gain a seed.
+    """For `xstitch_lib.page.plots.gains_by_setting`: task, as figures name it → setting → arm → one gain a seed.
 
     Args:
         records: a key of `SETTINGS` → its record.
@@ -164,7 +172,7 @@ def settings_say(records: Mapping[str, Record]) -> dict[str, str]:
     }
     for task, metric in PRIMARY.items():
         many, few = [gains(records[name].table, CROSS, ONE, task, metric) for name in ("more_pictures", "table5")]
-        says[f"more_{task}"] = worded(summary((many - few).dropna()), metric)
+        says[f"more_{task}"] = worded(summary((many - few).dropna()), records["table5"].quantities[task][metric])
     return says | {
         "self_ahead_seg": settings_ahead(records, SELF, CROSS, "seg"),
         "cross_ahead_normals": settings_ahead(records, CROSS, SELF, "normals"),
@@ -188,12 +196,13 @@ def overfitting_says(records: Mapping[str, Record]) -> dict[str, str]:
     fewer = records["fewer_pictures"]
     for arm in (ONE, CROSS):
         early, late = [_along(fewer, arm, "normals", "mean", step) for step in (100, 1000)]
-        says[f"worse_{arm}"] = worded(summary(late - early), "mean")
+        says[f"worse_{arm}"] = worded(summary(late - early), fewer.quantities["normals"]["mean"])
     watched = fewer.curves.query("phase == 1 and part == ''")
     for task, metric in PRIMARY.items():
         by_run = watched[(watched.task == task) & (watched.metric == metric)].groupby(["arm", "seed"]).value
-        best = by_run.max() if task == "seg" else -by_run.min()
-        says[f"best_{task}"] = worded(summary((best[CROSS] - best[ONE]).dropna()), metric)
+        quantity = fewer.quantities[task][metric]
+        best = by_run.max() if quantity.higher_is_better else by_run.min()
+        says[f"best_{task}"] = worded(summary(quantity.gain(best[CROSS], best[ONE]).dropna()), quantity)
     return says | {"fewer_within": worded_gain(fewer.table, CROSS, ONE, "normals", "11.25")}
 
 
@@ -235,7 +244,7 @@ def nyu_gains(record: Record, paper: pd.DataFrame) -> pd.DataFrame:
     """Over one-task on NYU-v2, as text: a row an arm of ours, and below it the paper's where it has that arm.
 
     Args:
-        paper: as `xstitch_lib.paper.table` gives it. Its split stands below ours, though it is at another layer.
+        paper: as `paper.table` gives it. Its split stands below ours, though it is at another layer.
     """
     rows = []
     for arm in [arm for arm in record.content["arms"] if arm != ONE]:
@@ -321,9 +330,9 @@ def own_map_says(record: Record, frames: Record) -> dict[str, str]:
     of_common = class_gains(record.per_class, "own map", ONE).loc[common].mean()
     return says | {
         "self_over_own_within": worded_gain(both, SELF, "own map", "normals", "11.25"),
-        "own_over_half": worded(summary(more), "mIU"),
-        "own_rare": worded(rarest_gain("own map", ONE)(record)["seg"].gain, "mIU"),
-        "own_common": worded(summary(of_common), "mIU"),
+        "own_over_half": worded(summary(more), record.quantities["seg"]["mIU"]),
+        "own_rare": worded(rarest_gain("own map", ONE)(record)["seg"].gain, record.quantities["seg"]["IU"]),
+        "own_common": worded(summary(of_common), record.quantities["seg"]["IU"]),
         "again_equal": _again_equal(record, frames),
     }
 
@@ -340,7 +349,7 @@ def held_out_says(record: Record, frames: Record) -> dict[str, str]:
         for task, metric in PRIMARY.items()
     }
     seen, unseen = [gains(found, "mtl-shared", ONE, "seg", "mIU") for found in (record.table, held_out)]
-    return says | {"mtl_apart": worded(summary((seen - unseen).dropna()), "mIU")}
+    return says | {"mtl_apart": worded(summary((seen - unseen).dropna()), record.quantities["seg"]["mIU"])}
 
 
 def _along(record: Record, arm: str, task: str, metric: str, step: int) -> pd.Series:
@@ -367,8 +376,7 @@ def _in_paper(arm: str) -> str:
 
 
 def _paper_gain(paper: pd.DataFrame, arm: str, task: str, metric: str) -> str:
-    unit = "°" if task == "normals" else " points"
-    return f"{paper_gain(paper, arm, ONE, task, metric):+.1f}{unit}"
+    return f"{paper_gain(paper, arm, ONE, task, metric):+.1f}{unit_of(Quantities.of(paper).find(task, metric))}"
 
 
 def _operations(scale: NYUScale) -> float:

@@ -4,25 +4,34 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from xstitch_lib.measures import Finding, unit_of
-from xstitch_lib.record import Record
-from xstitch_lib.statistics import Difference, gain
+from xstitch_lib.results.measures import Finding
+from xstitch_lib.results.record import Record
+from xstitch_lib.results.statistics import Difference, gain
+from xstitch_lib.tasks.quantities import Quantities, Quantity
 
 
-def worded(difference: Difference, metric: str) -> str:
-    """With the metric's unit: "+0.38° (+0.15 to +0.61)", "+0.10 points (one seed)".
+def worded(difference: Difference, quantity: Quantity) -> str:
+    """With the quantity's unit: "+0.38° (+0.15 to +0.61)", "+0.10 points (one seed)".
 
-    >>> from xstitch_lib.statistics import summary
-    >>> worded(summary([1.0]), "mIU"), worded(summary([1.0]), "median")
-    ('+1.00 points (one seed)', '+1.00° (one seed)')
+    >>> from xstitch_lib.results.statistics import summary
+    >>> from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
+    >>> worded(summary([1.0]), SemanticSegmentation.quantities["mIU"])
+    '+1.00 points (one seed)'
+    >>> worded(summary([1.0]), SurfaceNormals.quantities["median"])
+    '+1.00° (one seed)'
     """
-    unit = unit_of(metric)
-    return difference.short(f" {unit}" if unit.isalpha() else unit)
+    return difference.short(unit_of(quantity), quantity.digits)
+
+
+def unit_of(quantity: Quantity) -> str:
+    """What stands behind a difference: "°" close to the number, words apart."""
+    unit = quantity.difference_unit
+    return f" {unit}" if unit.isalpha() else unit
 
 
 def worded_gain(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -> str:
-    """What one arm gains over another, as `xstitch_lib.statistics.gain` finds it; + is better."""
-    return worded(gain(table, first, second, task, metric), metric)
+    """What one arm gains over another, as `xstitch_lib.results.statistics.gain` finds it; + is better."""
+    return worded(gain(table, first, second, task, metric), Quantities.of(table).find(task, metric))
 
 
 def worded_verdict(found: Mapping[str, Finding], task: str) -> str:

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from xstitch_lib.data import FashionMNIST, TensorData
 from xstitch_lib.data.fashion_mnist import GROUP_OF_ARTICLE
-from xstitch_lib.evaluation import predict
-from xstitch_lib.history import History, is_loss
 from xstitch_lib.networks import towers
-from xstitch_lib.quantities import Quantities, Quantity
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
 from xstitch_lib.tasks import Classification, Task
+from xstitch_lib.tasks.quantities import Quantities, Quantity
+from xstitch_lib.training.evaluation import predict
+from xstitch_lib.training.history import History, is_loss
 
 TURNS = (0, 1, 3)  # quarter turns to the left: the pictures' second secret, as many as there are groups
 # in this order articles get their group as second label: each group comes in early

@@ -10,19 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xstitch_lib.augment import colour, compose, mirror, scale_crop
 from xstitch_lib.data import IGNORE, NYUv2, TensorData
 from xstitch_lib.data.nyuv2.layout import find
 from xstitch_lib.data.tensors import fingerprint
-from xstitch_lib.evaluation import count, evaluate
-from xstitch_lib.history import History
 from xstitch_lib.networks import towers
 from xstitch_lib.networks.towers.alexnet import IMAGENET_MEAN
-from xstitch_lib.quantities import Quantities
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals, Task
 from xstitch_lib.tasks.manhattan import manhattan
+from xstitch_lib.tasks.quantities import Quantities
+from xstitch_lib.training.augment import colour, compose, mirror, scale_crop
+from xstitch_lib.training.evaluation import count, evaluate
+from xstitch_lib.training.history import History
 
 BORDER = 8  # rows at the top and the bottom, from 240 to 256: FCN-32s wants sides that are multiples of 32
 FC_OF_IMAGENET = 4096  # channels

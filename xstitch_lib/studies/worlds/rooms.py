@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from xstitch_lib.augment import colour, compose, mirror
 from xstitch_lib.data import IGNORE, Rooms, TensorData
 from xstitch_lib.networks import towers
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import World
 from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
+from xstitch_lib.training.augment import colour, compose, mirror
 
 
 @dataclass(frozen=True, kw_only=True)

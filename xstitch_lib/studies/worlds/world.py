@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from xstitch_lib.data import Source
-from xstitch_lib.evaluation import count
-from xstitch_lib.history import History
-from xstitch_lib.quantities import Quantities
 from xstitch_lib.tasks import Task
+from xstitch_lib.tasks.quantities import Quantities
+from xstitch_lib.training.evaluation import count
+from xstitch_lib.training.history import History
 
 Metrics = Mapping[str, Mapping[str, float]]
 

@@ -1,0 +1,96 @@
+"""evaluate: over the whole set, and the network stays as it was."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from training_runs import TASKS, samples, stitched, train
+
+from xstitch_lib.data.tensors import IGNORE, TensorData
+from xstitch_lib.networks import split
+from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
+from xstitch_lib.training.evaluation import count, evaluate, predict
+
+
+def test_evaluation_is_over_the_whole_set_and_leaves_the_modes_alone():
+    net, data = stitched(dropout=0.5), samples(50, missing=0.3)
+    net.towers["a"].drop.eval()
+    modes = [module.training for module in net.modules()]
+    whole = evaluate(net, TASKS, data)
+    assert evaluate(net, TASKS, data, batch_size=7) == whole
+    assert [module.training for module in net.modules()] == modes
+    labelled = data.tensors["a"] != IGNORE
+    right = net.eval()(data.tensors["image"])["a"].argmax(1) == data.tensors["a"]
+    assert whole["a"]["accuracy"] == pytest.approx(100 * right[labelled].float().mean().item())
+
+
+def test_what_was_counted_tells_each_class_too():
+    net, data = stitched(), samples(50, missing=0.3)
+    metrics = count(net, TASKS, data)
+    assert {name: metric.compute() for name, metric in metrics.items()} == evaluate(net, TASKS, data)
+    counts = [row["samples"] for row in metrics["a"].per_class().values()]
+    assert counts == [(data.tensors["a"] == number).sum() for number in range(3)]
+
+
+def test_predictions_are_those_that_are_counted():
+    net, data = stitched(dropout=0.5), samples(50, missing=0.3)
+    answers = predict(net, TASKS, data, batch_size=7)
+    labelled = data.tensors["a"] != IGNORE
+    right = (answers["a"] == data.tensors["a"])[labelled].float().mean()
+    assert evaluate(net, TASKS, data)["a"]["accuracy"] == pytest.approx(100 * right.item())
+    assert answers["b"].shape == (50,) and net.training
+
+
+def slopes(n=60):
+    """Pictures whose colour tells the direction of a slope, and whose brightness tells a class."""
+    g = torch.Generator().manual_seed(0)
+    normals = torch.randn(n, 3, 2, 3, generator=g)
+    normals = F.normalize(normals, dim=1).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    seg = torch.randint(2, (n, 2, 3), generator=g).repeat_interleave(4, 1).repeat_interleave(4, 2)
+    image = torch.cat([normals, seg[:, None]], dim=1)
+    seg[: n // 2], normals[n // 3 :, :, :4] = IGNORE, 0
+    return TensorData({"image": image, "seg": seg, "normals": normals})
+
+
+def test_tasks_on_pixels_are_trained_and_evaluated_like_any_other():
+    torch.manual_seed(0)
+    data = slopes()
+    tasks = {
+        "seg": SemanticSegmentation("seg", 2, loss_stride=2),
+        "sn": SurfaceNormals.from_data(data, codewords=8, loss_stride=2),
+    }
+
+    def tower(task):
+        layers = nn.Conv2d(4, 16, 4, stride=4), nn.ReLU(), nn.Conv2d(16, 16, 1), nn.ReLU()
+        return nn.Sequential(*layers, nn.Conv2d(16, tasks[task].outputs, 1))
+
+    net = split(tower, tasks, at="2")
+    before = evaluate(net, tasks, data)
+    train(net, data, tasks=tasks, steps=300, lr=0.3)
+    after = evaluate(net, tasks, data)
+    assert after["seg"]["mIU"] > 80 > before["seg"]["mIU"]
+    assert after["sn"]["mean"] < 40 < before["sn"]["mean"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"image": None}, r"evaluate needs samples with \"image\"; got 40 samples with \['a', 'b'\]"),
+        ({"b": None}, r"task 'b' needs the labels 'b'; got a data set with \['image', 'a'\]"),
+        (
+            {"a": torch.zeros(40, 1, dtype=torch.long)},
+            r"labels 'a' must be integers .*; got torch.int64 of shape \(40, 1\)",
+        ),
+        ({"a": torch.full((40,), 0.9)}, r"labels 'a' must be integers .*; got torch.float32"),
+        ({"b": torch.arange(40)}, "labels 'b' from 0 to 1, or -1 where unknown; got 38 others, the first 2"),
+    ],
+)
+def test_data_that_do_not_fit_are_named(changes, words):
+    tensors = {name: tensor for name, tensor in {**samples().tensors, **changes}.items() if tensor is not None}
+    with pytest.raises(ValueError, match=words):
+        evaluate(stitched(), TASKS, TensorData(tensors))
+
+
+def test_a_plain_dict_is_refused():
+    with pytest.raises(ValueError, match=r"evaluate needs its samples as a TensorData, .* got a dict"):
+        evaluate(stitched(), TASKS, samples().tensors)

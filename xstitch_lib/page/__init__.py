@@ -1,0 +1,60 @@
+"""What chapters import beside the library itself: plots, figures that move, tables, statistics, and what is shown."""
+
+from xstitch_lib.page import plots
+from xstitch_lib.page.explorer import AlphaExplorer, TrainingReplay, UnitPlayground
+from xstitch_lib.page.notebook import (
+    glue,
+    glue_all,
+    show_provenance,
+    show_source,
+    show_table,
+    show_verdicts,
+)
+from xstitch_lib.page.tables import gains_beside, levels_beside_paper, paper_gain
+from xstitch_lib.results import measures
+from xstitch_lib.results.alphas import moved, own_minus_other, sorted_weights
+from xstitch_lib.results.measures import gains_more_than, rarest_gain
+from xstitch_lib.results.statistics import (
+    class_gains,
+    contrasts,
+    gain,
+    gains,
+    means,
+    paired_difference,
+    relative_gain,
+    summary,
+)
+from xstitch_lib.studies import claims
+from xstitch_lib.studies.claims import verdicts
+
+__all__ = [
+    "AlphaExplorer",
+    "TrainingReplay",
+    "UnitPlayground",
+    "claims",
+    "class_gains",
+    "contrasts",
+    "gain",
+    "gains",
+    "gains_beside",
+    "gains_more_than",
+    "glue",
+    "glue_all",
+    "levels_beside_paper",
+    "means",
+    "measures",
+    "moved",
+    "own_minus_other",
+    "paired_difference",
+    "paper_gain",
+    "plots",
+    "rarest_gain",
+    "relative_gain",
+    "show_provenance",
+    "show_source",
+    "show_table",
+    "show_verdicts",
+    "sorted_weights",
+    "summary",
+    "verdicts",
+]

@@ -1,0 +1,77 @@
+"""What a chapter needs besides the subject: library code shown as it is, numbers handed to the prose."""
+
+import inspect
+import textwrap
+from collections.abc import Mapping
+
+from IPython.display import Markdown, display
+
+from xstitch_lib.results.record import Record
+
+
+def show_source(*objects: object) -> None:
+    """Show the source of functions, methods or classes, read from the library itself."""
+    code = "\n\n".join(textwrap.dedent(inspect.getsource(o)).rstrip() for o in objects)
+    display(Markdown(f"```python\n{code}\n```"))
+
+
+def glue(name: str, text: str) -> None:
+    """Give ``text`` to the prose, where ``{glue:text}`name` `` shows it; outside the book, print it."""
+    try:
+        from myst_nb import glue as book_glue
+    except ModuleNotFoundError:  # Colab, a plain Jupyter
+        print(f"{name}: {text}")
+    else:
+        book_glue(name, text, display=False)
+
+
+def glue_all(texts: Mapping[str, str]) -> None:
+    """`glue` each text under its name: what a function of `xstitch_lib.studies.reports` says."""
+    for name, text in texts.items():
+        glue(name, text)
+
+
+def show_table(frame, index: bool = False) -> None:
+    """Show a DataFrame as a Markdown table, which follows the page's theme; no line breaks between ± and its number."""
+    display(Markdown(frame.to_markdown(index=index, disable_numparse=True).replace("± ", "±\N{NO-BREAK SPACE}")))
+
+
+VERDICTS = """
+*A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side, and the
+test pictures are the same for all. Supported: the whole interval is on the claim's side of zero, or of the number
+that the claim names. Not supported: it is on the other. Undecided: it lies on both. For the primary comparisons,
+named before the run (of table 5, over one network a task, over the split, and over two networks of the same task; on
+Fashion-MNIST those that its chapter names; of one more linear map both, though table 5 had been seen), p corrected
+for their number (Holm) must be below 0.05 too. All others are exploratory and uncorrected: one in twenty would miss
+zero by luck. A source is a section of the paper or the re-implementation's README; "ours" are questions that neither
+asks.*
+"""
+
+
+def show_verdicts(verdicts) -> None:
+    """Show what `xstitch_lib.studies.claims.verdicts` found, and how to read it."""
+    show_table(verdicts)
+    display(Markdown(VERDICTS))
+
+
+def show_provenance(record: Record) -> None:
+    """Say where a recorded study comes from: one line under its table."""
+    cells, settings = record.provenance, record.content["settings"]
+    commits = ", ".join([f"`{c[:8]}{c[40:]}`" for c in cells.commit.unique()])
+    commands = ", ".join([f"`{command}`" for command in cells.command.unique()])
+    found = [f"{name} {digest}" for cell in record.content["cells"] for name, digest in cell.get("data", {}).items()]
+    data = ", ".join(dict.fromkeys(found))
+    precision = " and ".join({"no": "float32"}.get(name, name) for name in cells.precision.unique())
+    all_runs = len(cells) + len(record.missing)
+    runs = f"{len(cells)} of {all_runs} runs, the others are to come" if record.missing else f"{len(cells)} runs"
+    lines = [
+        f"{runs}, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
+        f"{', '.join(cells.device.unique())}, {', '.join(map(str, cells.threads.unique()))} thread(s) a process",
+        f"precision {precision}, torch {', '.join(cells.torch.unique())}",
+        f"commit {commits}, {cells.date.min()}, {commands}",
+        f"data ({settings['world']}, SHA-256): {data}",
+    ]
+    parts = {name for cell in record.content["cells"] for name in cell.get("data", {})}
+    if "features" in parts and "fc" not in parts:  # of towers that start from ImageNet
+        lines.append("fc6 and fc7 started at random, only the convolutions from ImageNet")
+    display(Markdown(f"*Recorded: {'. '.join(lines)}.*"))

@@ -1,0 +1,1 @@
+"""Training: one loop, its recipe, what it minimises, and what it leaves behind."""

@@ -1,0 +1,252 @@
+"""Training any network of several tasks: one loop, resumable, on one or several processes."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import convert_to_fp32
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from xstitch_lib.data.source import Batch, Source
+from xstitch_lib.tasks import Task
+from xstitch_lib.tasks.quantities import Quantities
+from xstitch_lib.training.batches import Batches
+from xstitch_lib.training.checkpoint import Checkpoint, RandomState, describe, own_random_state
+from xstitch_lib.training.evaluation import checked, evaluate, forward
+from xstitch_lib.training.history import History, is_loss
+from xstitch_lib.training.objective import Losses, Objective
+from xstitch_lib.training.optim import clip_gradient, find_units, stop_unless_finite
+from xstitch_lib.training.recipe import Recipe, made
+
+Metrics = Mapping[str, Mapping[str, float]]
+Samples = Source | Dataset | DataLoader
+
+
+def fit(
+    net: nn.Module,
+    tasks: Mapping[str, Task],
+    train: Samples,
+    recipe: Recipe | None = None,
+    *,
+    resume: str | Path | None = None,
+    validation: Samples | Callable[[nn.Module], Metrics] | None = None,
+    **options: Any,
+) -> History:
+    """Train ``net`` in place and return its `History`.
+
+    Args:
+        net: maps its inputs (B, ...) to {task: output}; for one task also to the bare output. Units are optional.
+        tasks: task → what it is trained for, for instance ``{"seg": Classification("article", 10)}``.
+        train: samples, as a `TensorData`, another `Source`, or a torch Dataset or DataLoader of dicts (`LazyData`); its
+            ``inputs`` go to the network, all else in a batch are labels. Labels may be missing: each loss of a task is
+            its mean over what is labelled in the batch, 0 if nothing is.
+        recipe, options: how it is trained: ``steps=1000, lr=1e-3`` and whatever else a `Recipe` has, or a `Recipe`, or
+            one with some of its options changed.
+        resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and at the end.
+        validation: evaluated into the history at each snapshot: samples, or a function of the network that returns
+            {task: {metric: value}}.
+
+    Returns:
+        the history, of a resumed run from its step 0 on. ``net`` is left on the device, in train mode; so are frozen
+        parts, whose batch norm goes on counting unless they override ``train``.
+
+    Raises:
+        FloatingPointError: at the first step with a loss or gradient that is not finite. Weights and optimizer are
+            those before that step; running statistics, as batch norm's, have seen it.
+        ValueError: for settings, data, outputs or a checkpoint that do not fit.
+
+    On the CPU a run that is killed and resumed ends, bit for bit, where an uninterrupted one does. Under torchrun
+    each process takes its share of every batch; without dropout and batch norm the result is that of one process.
+    """
+    recipe = made(recipe, options)
+    _check(tasks)
+    # without cpu=True torchrun goes unnoticed; precision is set around the forward pass, which leaves net as it is
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)  # a tower whose task is not trained
+    accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available(), kwargs_handlers=[unused])
+    device, rank, processes = accelerator.device, accelerator.process_index, accelerator.num_processes
+    data = {"train": checked("fit's train", train, tasks, device)}
+    if validation is not None and not callable(validation):
+        data["validation"] = checked("fit's validation", validation, tasks, device)
+    inputs = _inputs(data)
+    pictures = [name for name, x in next(data["train"].batches(1)).items() if name in inputs and _is_picture(x)]
+    channels_last = recipe.channels_last and bool(pictures)
+    layout = torch.channels_last if channels_last else torch.preserve_format
+    net.to(device, memory_format=layout).train()
+    objective = _objective(recipe, tasks, processes).to(device)
+    solver = recipe.solver(net, objective)
+    scheduler = recipe.scheduler(solver)
+    batches = Batches(data["train"].to(device), recipe.batch_size, recipe.seed, rank, processes)
+    look = _look(validation, tasks, data, device)
+    history = History(list(tasks), Quantities({name: task.quantities for name, task in tasks.items()}))
+    steps, marks = recipe.steps, {*recipe.marks}
+    settings = recipe.settings(list(tasks), solver) | {"processes": processes, "channels_last": channels_last}
+    settings |= {"inputs": inputs, "watched": validation if callable(validation) else None}
+    random_state = RandomState(accelerator)
+    parts = {"net": net, "objective": objective, "optimizer": solver, "schedule": scheduler, "batches": batches}
+    parts |= {"history": history, "random": random_state}
+    made_with = describe(settings, net, tasks, **data) if resume is not None else {}
+    checkpoint = Checkpoint(resume, made_with, parts, accelerator)
+
+    def snapshot(step: int) -> None:
+        history.add_alphas(step, find_units(net))
+        history.add_metrics(step, look(net))
+
+    with own_random_state(recipe.seed + 1000 * rank, device):
+        done = checkpoint.restore()
+        if done < steps:
+            random_state.go_on()
+        history.seconds_before = history.seconds if done < steps else 0.0
+        begun = time.perf_counter() - history.seconds
+        model = accelerator.prepare_model(net) if processes > 1 else net
+        if done == 0 and marks:
+            snapshot(0)
+        quiet = None if accelerator.is_main_process else True  # None: quiet without a terminal
+        for step in (bar := tqdm(range(done + 1, steps + 1), initial=done, total=steps, disable=quiet)):
+            batch = batches.draw()
+            if recipe.augment is not None:
+                batch = recipe.augment(batch)
+            batch |= {name: batch[name].to(memory_format=layout) for name in pictures}
+            solver.zero_grad()
+            sums: Tensor | float = 0.0
+            for part, share in _parts(batch, recipe.accumulate):
+                given = [part[name] for name in inputs]
+                names, means, overall = _losses(accelerator, model, given, part, tasks, recipe.precision)
+                objective.backward(_by_task(names, means * (share * processes)), net)  # averaged over processes
+                sums = overall + sums
+            for parameter in objective.parameters() if processes > 1 else []:  # the model does so itself
+                parameter.grad = accelerator.reduce(parameter.grad, "mean")
+            norm = clip_gradient(net, recipe.clip)
+            *values, norm = torch.cat([sums.flatten(), norm[None]]).tolist()  # one wait for the device
+            totals = dict(zip(names, values, strict=False))
+            stop_unless_finite(step, totals, norm, solver)
+            solver.step()
+            scheduler.step()
+            history.add_losses(dict(zip(names, zip(totals.values(), values[len(names) :], strict=True), strict=True)))
+            if step % recipe.log_every == 0 or step == steps:
+                bar.set_postfix(history.close_interval(step))
+            if step in marks:
+                snapshot(step)
+            if step % recipe.checkpoint_every == 0 or step == steps:
+                history.seconds = time.perf_counter() - begun
+                checkpoint.save(step)
+    return history
+
+
+def _check(tasks: Mapping[str, Task]) -> None:
+    if not isinstance(tasks, Mapping):
+        raise ValueError(f'tasks is a dict of names and tasks, {{"seg": SemanticSegmentation(...)}}; got {tasks!r}')
+    for name, task in tasks.items():
+        missing = [part for part in ("check", "losses", "metric") if not callable(getattr(task, part, None))]
+        missing += [] if isinstance(getattr(task, "quantities", None), Mapping) else ["quantities"]
+        if missing or isinstance(task, type):
+            found = f"the class {task.__name__}" if isinstance(task, type) else f"a {type(task).__name__}"
+            lacking = f" without {', '.join(missing)}" if missing else ", not one of its objects"
+            raise ValueError(
+                f"task {name!r} must be a task, such as xs.tasks.Classification(...); got {found}{lacking}"
+            )
+    if not tasks:
+        raise ValueError("fit needs at least one task; got tasks=[]")
+
+
+def _inputs(data: Mapping[str, Source]) -> list[str]:
+    """What every part of the data hands the network."""
+    train = data["train"].inputs
+    for use, part in data.items():
+        if list(part.inputs) != list(train):
+            raise ValueError(
+                f"fit's {use} hands the network {list(part.inputs)}, its train {list(train)}: give both the same "
+                "inputs="
+            )
+    return list(train)
+
+
+def _is_picture(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.ndim == 4
+
+
+def _objective(recipe: Recipe, tasks: Mapping[str, Task], processes: int) -> Objective:
+    objective = recipe.combined(list(tasks))
+    if processes > 1 and objective.owns_backward:
+        raise ValueError(
+            f"{type(objective).__name__} has a backward pass of its own, which one process alone can follow; got "
+            f"{processes}: start one, or use an objective that only overrides forward"
+        )
+    return objective
+
+
+def _look(
+    validation: Any, tasks: Mapping[str, Task], data: Mapping[str, Source], device: torch.device
+) -> Callable[[nn.Module], Metrics]:
+    """What is measured at each snapshot."""
+    if callable(validation):
+        return validation
+    there = data["validation"].to(device) if "validation" in data else None
+    return lambda net: {} if there is None else evaluate(net, tasks, there)
+
+
+def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, float]]:
+    """A batch in so many parts, and each one's share of its samples."""
+    if count == 1:
+        yield batch, 1.0
+        return
+    samples = len(next(iter(batch.values())))
+    if samples < count:
+        raise ValueError(f"a batch of {samples} samples has no {count} parts: lower accumulate, or take larger batches")
+    edges = [samples * i // count for i in range(count + 1)]
+    for start, end in pairwise(edges):
+        yield {name: x[start:end] for name, x in batch.items()}, (end - start) / samples
+
+
+def _losses(
+    accelerator: Accelerator,
+    model: nn.Module,
+    inputs: Sequence[Any],
+    batch: Batch,
+    tasks: Mapping[str, Task],
+    precision: str,
+) -> tuple[list[tuple[str, str]], Tensor, Tensor]:
+    """Each loss of a batch: n of task and name, the means (n,) with a gradient, and (2, n) sums and their divisors.
+
+    Sums and divisors are of all processes; the means are this one's sums over the divisors of all.
+    """
+    with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        outputs = forward(model, inputs, tasks)
+    pairs = {
+        (name, loss): pair
+        for name, task in tasks.items()
+        for loss, pair in _named(name, task.losses(convert_to_fp32(outputs[name]), batch)).items()
+    }
+    totals, counts = [torch.stack(values) for values in zip(*pairs.values(), strict=True)]
+    overall = accelerator.reduce(torch.stack([totals.detach(), counts.detach().to(totals)]), "sum")
+    labelled = overall[1] != 0  # the others' loss is 0, not 0 / 0
+    return list(pairs), totals / overall[1].where(labelled, 1), overall
+
+
+def _named(name: str, losses: Any) -> Mapping[str, tuple[Tensor, Tensor]]:
+    """What a task's ``losses`` returned, if it is what it must be."""
+    if not isinstance(losses, Mapping) or not losses or not all([is_loss(loss) for loss in losses]):
+        found = list(losses) if isinstance(losses, Mapping) else type(losses).__name__
+        raise ValueError(
+            f'the losses of task {name!r} must be a dict of names that are or end in "loss", {{"loss": (sum, count)}}; '
+            f"got {found}"
+        )
+    for loss, pair in losses.items():
+        if not isinstance(pair, tuple | list) or [getattr(value, "ndim", None) for value in pair] != [0, 0]:
+            raise ValueError(
+                f"{loss!r} of task {name!r} must be two 0-d tensors, the sum over what is labelled and what to divide "
+                f"it by; got {pair!r}"
+            )
+    return losses
+
+
+def _by_task(names: Sequence[tuple[str, str]], means: Tensor) -> Losses:
+    found: dict[str, dict[str, Tensor]] = {}
+    for (task, name), mean in zip(names, means.unbind(), strict=True):
+        found.setdefault(task, {})[name] = mean
+    return found
