@@ -1,6 +1,5 @@
 """Several towers as one network: what stitched, split and MTL-shared networks have in common."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,15 +28,16 @@ class Joined(nn.Module):
     """
 
     inputs = 1  # of nets pickled before there could be more
+    _counted = ", as many as its towers' forward requires"
 
     def __init__(self, towers: Mapping[str, nn.Module], inputs: int = 1):
         super().__init__()
         self.towers, self.inputs = Named(towers), inputs
         self.training = any([tower.training for tower in towers.values()])
 
-    @abstractmethod
     def joints(self) -> Sequence[Mix | Share]:
         """Where the towers are joined; see `merge`."""
+        raise NotImplementedError(f"{type(self).__name__} must say where its towers are joined")
 
     def forward(self, x, *more) -> dict[str, Any]:
         if 1 + len(more) != self.inputs:
@@ -47,8 +47,6 @@ class Joined(nn.Module):
     def program(self) -> str:
         """The forward pass that joining wrote, in eval mode, as Python source."""
         return self._graph(training=False).python_code("self").src.strip()
-
-    _counted = ", as many as its towers' forward requires"
 
     def _graph(self, training: bool) -> fx.Graph:
         return merge(self.towers, self.joints(), training, self.inputs)
