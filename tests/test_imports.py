@@ -6,20 +6,6 @@ from pathlib import Path
 LIBRARY = Path(__file__).parents[1] / "xstitch_lib"
 LAYERS = ["files", "kernels", "unit", "data", "tasks", "networks", "looking", "training"]
 LAYERS += ["results", "studies", "page", "cli"]
-    "files",
-    "kernels",
-    "alphas",
-    "unit",
-    "data",
-    "tasks",
-    "networks",
-    "looking",
-    "training",
-    "results",
-    "studies",
-    "page",
-    "cli",
-]
 
 
 def imported(path):
