@@ -4,11 +4,13 @@ Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016, sectio
 Shown and derived in the chapters "The cross-stitch unit" and "Deriving and verifying backpropagation".
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from xstitch_lib import kernels
+from xstitch_lib.unit_base import Unit
 
 
 def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -36,7 +38,7 @@ def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return CrossStitch.apply(alpha, *maps)
 
 
-class CrossStitchUnit(nn.Module):
+class CrossStitchUnit(Unit):
     """A learned linear mix of T tasks' maps, the paper's unit (section 3.3, Eq. 1).
 
     Args:
@@ -82,6 +84,12 @@ class CrossStitchUnit(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         return cross_stitch(self.alpha, maps)
 
+    def matrices(self) -> Tensor:
+        return self.alpha
+
+    def multiplies(self, mixed: Sequence[Tensor]) -> int:
+        return self.tasks**2 * mixed[0].numel()
+
     def extra_repr(self) -> str:
         return f"tasks={self.tasks}, channels={self.channels}, alpha_same={self.alpha_same:g}"
 
@@ -92,7 +100,7 @@ class CrossStitch(torch.autograd.Function):
     @staticmethod
     def forward(alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
         """Eq. 1: x~_i = sum over j of alpha_ij x_j, at every location."""
-        return _mix(alpha, *maps)
+        return _weighted_sums(kernels.per_channel(alpha, maps[0]), maps)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -104,10 +112,12 @@ class CrossStitch(torch.autograd.Function):
         grad_alpha, grad_maps = None, [None] * len(maps)
         if any(ctx.needs_input_grad[1:]):
             # Eq. 2: dL/dx_j = sum over i of alpha_ij dL/dx~_i, which is Eq. 1 with alpha transposed
-            mix = CrossStitch.apply
+            back = alpha.transpose(1, 2)
             if torch.compiler.is_compiling():
-                mix = _mix_rows if all([x.is_contiguous() for x in maps]) else _mix
-            grad_maps = mix(alpha.transpose(1, 2), *grads)
+                rows = all([x.is_contiguous() for x in maps])
+                grad_maps = kernels.compiled(_weighted_sums, back, grads, rows)
+            else:
+                grad_maps = CrossStitch.apply(back, *grads)
         if ctx.needs_input_grad[0]:
             # Eq. 3, corrected: dL/dalpha_ij = sum over batch and locations of dL/dx~_i x_j
             grad_alpha = _correlate(alpha, grads, maps)
@@ -115,40 +125,12 @@ class CrossStitch(torch.autograd.Function):
 
     @staticmethod
     def vmap(info, in_dims, alpha: Tensor, *maps: Tensor):
-        """A batch of V units on C channels is one unit on V * C channels."""
-        maps = [_batched(x, dim, 1, info.batch_size) for x, dim in zip(maps, in_dims[1:], strict=True)]
-        channels = maps[0].shape[2]
-        alpha = _batched(alpha, in_dims[0], 0, info.batch_size).expand(-1, channels, -1, -1)
-        mixed = CrossStitch.apply(alpha.flatten(0, 1), *[x.flatten(1, 2) for x in maps])
-        return tuple([y.unflatten(1, (info.batch_size, channels)) for y in mixed]), (1,) * len(maps)
+        return kernels.batched(CrossStitch.apply, info, in_dims, alpha, *maps)
 
 
-def _batched(tensor: Tensor, dim: int | None, to: int, size: int) -> Tensor:
-    if dim is None:
-        return tensor.unsqueeze(to).expand(*tensor.shape[:to], size, *tensor.shape[to:])
-    return tensor.movedim(dim, to)
-
-
-def _mix(alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
-    shape = (1, -1, *[1] * (maps[0].ndim - 2))
-    return _weighted_sums(alpha.to(maps[0].dtype), shape, maps)
-
-
-def _mix_rows(alpha: Tensor, *maps: Tensor) -> tuple[Tensor, ...]:
-    """`_mix` for the compiler: one row a map and channel, and a buffer made before `_correlate` is read.
-
-    Only then does TorchInductor merge both into one pass over memory, which is what a unit costs.
-    """
-    batch, channels, *space = shape = maps[0].shape
-    alpha = alpha.to(maps[0].dtype).expand(batch, channels, -1, -1).flatten(0, 1)
-    mixed = _weighted_sums(alpha, (-1, 1), [x.reshape(batch * channels, math.prod(space)) for x in maps])
-    stride = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    return tuple([y.as_strided(shape, stride) for y in mixed])
-
-
-def _weighted_sums(alpha: Tensor, shape: Sequence[int], maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _weighted_sums(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     sums = []
-    for weights in alpha.permute(1, 2, 0).reshape(len(maps), len(maps), *shape).unbind():
+    for weights in alpha.unbind():
         first, *others = weights.unbind()
         total = maps[0] * first
         for x, weight in zip(maps[1:], others, strict=True):

@@ -1,3 +1,5 @@
+import copy
+import pickle
 from collections import OrderedDict
 
 import pytest
@@ -72,8 +74,8 @@ def test_its_weights_are_those_of_the_towers_and_one_square_matrix():
 def test_the_factorys_towers_stay_as_they_were():
     towers = {task: small(task) for task in OUTPUTS}
     net = mtl_shared(towers.__getitem__, OUTPUTS)
-    assert list(dict(net.towers["seg"].named_children())) == [name for name in towers["seg"]._modules if name != "fc8"]
     assert towers["seg"].fc8 is net.heads["seg"] and towers["seg"].conv1 is net.towers["seg"].conv1
+    assert isinstance(towers["seg"].fc8, nn.Conv2d) and isinstance(net.towers["seg"].fc8, nn.Identity)
 
 
 def test_making_one_draws_no_random_numbers_of_its_own():
@@ -94,7 +96,7 @@ def ending(head):
     [
         (small, ["seg"], "MTL-shared network needs at least 2 different tasks; got .'seg'."),
         (small, ["seg", "seg"], "at least 2 different tasks"),
-        (lambda task: nn.Linear(2, 2), OUTPUTS, "needs nn.Sequential towers; .*'seg'.* gave a Linear"),
+        (lambda task: nn.Linear(2, 2), OUTPUTS, "'seg' runs no layer of its own: Linear"),
         ({task: ONE for task in OUTPUTS}.__getitem__, OUTPUTS, "one module for two tasks"),
         (ending(lambda task: nn.ReLU()), OUTPUTS, r"'seg' ends in ReLU\(\)"),
         (
@@ -108,3 +110,100 @@ def ending(head):
 def test_wrong_requests_are_refused_by_name(factory, tasks, match):
     with pytest.raises(ValueError, match=match):
         mtl_shared(factory, tasks)
+
+
+class Before(nn.Module):
+    """What `mtl_shared` made of nn.Sequentials before it followed other towers: the reference, bit for bit."""
+
+    def __init__(self, towers, width):
+        super().__init__()
+        self.towers = nn.ModuleDict({task: tower[:-1] for task, tower in towers.items()})
+        heads = {task: tower[-1] for task, tower in towers.items()}
+        first = next(iter(heads.values()))
+        kind = type(first[0] if isinstance(first, nn.Sequential) else first)
+        self.latent = kind(width, width, *[1] * (kind is nn.Conv2d), bias=False)
+        self.latent.weight.data = torch.eye(width).view_as(self.latent.weight)
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, x):
+        return {task: self.heads[task](self.latent(tower(x))) for task, tower in self.towers.items()}
+
+
+def learned(net, x):
+    """Outputs, gradients and weights of three clipped steps: also the order of the parameters enters."""
+    torch.manual_seed(1)
+    optimizer, kept = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), []
+    for _ in range(3):
+        optimizer.zero_grad()
+        out = net(x)
+        sum([y.square().mean() for y in out.values()]).backward()
+        norm = nn.utils.clip_grad_norm_(net.parameters(), 0.1)
+        kept += [norm, *out.values(), *[p.grad.clone() for p in net.parameters()]]
+        optimizer.step()
+    return [*kept, *[p.detach() for p in net.parameters()], *net.eval()(x).values()]
+
+
+@pytest.mark.parametrize(
+    ("factory", "shape", "width"),
+    [
+        (lambda task: fashion_cnn(OUTPUTS[task], width=2), (6, 1, 28, 28), 64),
+        (lambda task: small_alexnet_fcn(OUTPUTS[task], width=4), (2, 3, 16, 16), 24),
+    ],
+)
+def test_training_is_bit_equal_to_bodies_a_map_and_heads_of_sequentials(factory, shape, width):
+    towers, x = {task: factory(task) for task in OUTPUTS}, torch.rand(shape)
+    old = Before(copy.deepcopy(towers), width)
+    new = mtl_shared(towers.__getitem__, OUTPUTS)
+    assert all([torch.equal(a, b) for a, b in zip(learned(new, x), learned(old, x), strict=True)])
+
+
+class Detector(nn.Module):
+    """Two inputs, a residual, a head inside a block of its own kind, and work after it."""
+
+    class Head(nn.Module):
+        def __init__(self, outputs):
+            super().__init__()
+            self.inner = nn.Sequential(nn.ReLU(), nn.Linear(4, outputs), nn.BatchNorm1d(outputs))
+
+        def forward(self, x):
+            return self.inner(x)
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.stem, self.other, self.last = nn.Linear(3, 4), nn.Linear(2, 4), self.Head(outputs)
+
+    def forward(self, x, boxes):
+        x = self.stem(x)
+        return torch.cat([self.last(x + self.other(boxes)), boxes], 1)
+
+
+def detector(task):
+    return Detector(OUTPUTS[task])
+
+
+def test_other_towers_start_as_themselves_and_learn_one_map():
+    towers, x = {task: detector(task) for task in OUTPUTS}, (torch.randn(6, 3), torch.randn(6, 2))
+    net = mtl_shared(towers.__getitem__, OUTPUTS)
+    assert net.latent.weight.shape == (4, 4) and net.heads["seg"] is towers["seg"].last.inner[1]
+    for mode in (False, True, False):
+        net.train(mode)
+        for task, tower in towers.items():
+            assert torch.equal(net(*x)[task], tower.train(mode)(*x))
+    nn.init.normal_(net.latent.weight)
+    assert not torch.equal(net(*x)["seg"], towers["seg"](*x))
+    out = net(*x)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert all([torch.equal(other(*x)[task], out[task]) for task in OUTPUTS]) and other.latent is not net.latent
+    fresh = mtl_shared(detector, OUTPUTS).eval()
+    fresh.load_state_dict(net.state_dict())
+    assert all([torch.equal(fresh(*x)[task], out[task]) for task in OUTPUTS])
+
+
+def test_alone_a_task_keeps_its_answers_and_has_a_map_of_its_own():
+    net, x = mtl_shared(detector, OUTPUTS).eval(), (torch.randn(6, 3), torch.randn(6, 2))
+    nn.init.normal_(net.latent.weight)
+    one = net.alone("seg")
+    assert torch.equal(one(*x), net(*x)["seg"])
+    before = net(*x)["seg"]
+    nn.init.zeros_(one.last.inner[1][0].weight)
+    assert torch.equal(net(*x)["seg"], before) and not torch.equal(one(*x), before)

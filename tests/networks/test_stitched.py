@@ -83,7 +83,7 @@ def test_towers_may_have_several_inputs(example):
 
 def test_another_number_of_inputs_than_the_examples_is_refused():
     net = stitch(pair(OnRegions), ["conv1"], (PICTURES[:1], REGIONS[:1]))
-    with pytest.raises(ValueError, match="stitched with 2 inputs in its example; got 1"):
+    with pytest.raises(ValueError, match=r"takes 2 inputs, as many as its example had: .*; got 1"):
         net(PICTURES)
     with pytest.raises(ValueError, match="does not run on the example list: several inputs stand in a tuple"):
         stitch(pair(OnRegions), ["conv1"], [PICTURES[:1], REGIONS[:1]])
@@ -372,7 +372,7 @@ def counting(self, x):
 )
 def test_a_tower_that_a_trace_would_misread_is_refused_by_name(run, why):
     towers = {"a": Net(), "b": Net(run)}
-    refused(f"tower 'b' .Net. cannot be stitched after conv1: .*{why}.* move code", towers, ["conv1"])
+    refused(f"tower 'b' .Net. cannot be joined at conv1: .*{why}.* move code", towers, ["conv1"])
 
 
 @pytest.mark.parametrize(

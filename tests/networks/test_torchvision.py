@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from xstitch_lib.networks import stitch
+from xstitch_lib.networks import mtl_shared, split, stitch
 
 models = pytest.importorskip("torchvision.models")
 
@@ -139,3 +139,33 @@ def test_a_net_compiled_to_machine_code_gives_the_same_outputs():
     pair = {task: model("alexnet", 3).features[:5] for task in ("a", "b")}
     net = stitch(pair, ["2", "4"], X[:1]).eval()
     torch.testing.assert_close(torch.compile(net, fullgraph=True)(X), net(X), rtol=1e-4, atol=1e-5)
+
+
+SPLITS = {
+    "resnet18": ["layer1", "layer3.0", "layer4.1.conv2", "fc"],
+    "mobilenet_v3_small": ["features.1", "features.4.block.2", "classifier.0", "classifier.3"],
+    "alexnet": ["features.3", "classifier.4"],
+}
+
+
+@pytest.mark.parametrize(("name", "at"), [(name, at) for name, layers in SPLITS.items() for at in layers])
+@torch.no_grad()
+def test_a_split_gives_what_each_of_its_complete_towers_gives(name, at):
+    pair = towers(name)
+    net = split(pair.__getitem__, pair, at).eval()
+    assert same(net(X), {task: tower(X) for task, tower in net.towers.items()})
+    assert torch.equal(net(X)["a"], pair["a"].eval()(X))
+    assert next(net.towers["b"].parameters()) is next(pair["a"].parameters())
+    twin = copy.deepcopy(net)
+    assert same(twin(X), net(X)) and same(pickle.loads(pickle.dumps(net))(X), net(X))
+    assert len(list(twin.parameters())) < sum([len(list(tower.parameters())) for tower in pair.values()])
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "alexnet"])
+@torch.no_grad()
+def test_mtl_shared_finds_the_last_linear_layer(name):
+    pair = towers(name)
+    net = mtl_shared(pair.__getitem__, pair).eval()
+    torch.testing.assert_close(net(X), {task: tower.eval()(X) for task, tower in pair.items()}, rtol=1e-4, atol=1e-5)
+    assert all([isinstance(head, nn.Linear) for head in net.heads.values()])
+    assert {task: head.out_features for task, head in net.heads.items()} == {"a": 7, "b": 5}

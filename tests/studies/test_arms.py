@@ -105,7 +105,7 @@ def test_own_maps_start_from_the_answers_that_mtl_shared_and_one_task_start_from
 
 def test_own_maps_are_two_and_take_nothing_from_the_other_task(bench):
     nets = train(bench, "own map").net.nets
-    assert not torch.equal(nets["seg"][1].weight, nets["normals"][1].weight)
+    assert not torch.equal(nets["seg"].fc8[0].weight, nets["normals"].fc8[0].weight)
     nets.zero_grad()
     nets["seg"](bench.world.table[:1]["image"]).sum().backward()
     assert all(p.grad is not None for p in nets["seg"].parameters())

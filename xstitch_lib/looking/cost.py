@@ -8,9 +8,8 @@ from torch import Size, Tensor, UntypedStorage, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.probe import inputs_for, untouched
-from xstitch_lib.unit import CrossStitchUnit
+from xstitch_lib.unit_base import Unit
 
 
 class Cost(NamedTuple):
@@ -48,14 +47,18 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
     samples = len(inputs[0])
     if samples == 0:
         raise ValueError("cost needs at least one sample; the example's batch is empty")
-    in_units: list[int] = []
+    counter, seen, in_units = FlopCounterMode(display=False), {}, []
 
-    def count(unit: CrossStitchUnit, args: Any, mixed: Sequence[Tensor]) -> None:
-        in_units.append(unit.tasks**2 * mixed[0].numel())
+    def enter(unit: Unit, args: Any) -> None:
+        seen[unit] = counter.get_total_flops()
 
-    units = [module for module in net.modules() if isinstance(module, CrossStitchUnit | DenseUnit)]
-    hooks = [unit.register_forward_hook(count) for unit in units if isinstance(unit, CrossStitchUnit)]
-    counter = FlopCounterMode(display=False)
+    def leave(unit: Unit, args: Any, mixed: Any) -> None:
+        # the counter knows matrix products alone; a unit tells all that it multiplies
+        in_units.append(unit.multiplies(mixed) - (counter.get_total_flops() - seen[unit]) // 2)
+
+    units = [module for module in net.modules() if isinstance(module, Unit)]
+    hooks = [unit.register_forward_pre_hook(enter) for unit in units]
+    hooks += [unit.register_forward_hook(leave) for unit in units]
     kept: set[UntypedStorage] = set()  # storages, not tensors: views and in-place results share theirs
 
     def keep(tensor: Tensor) -> Tensor:
@@ -68,10 +71,11 @@ def cost(net: nn.Module, example: Tensor | Size | Sequence[int]) -> Cost:
     finally:
         for hook in hooks:
             hook.remove()
+    alphas = {alpha for unit in units for alpha in unit.alphas()}
     own = {tensor.untyped_storage() for tensor in [*net.parameters(), *net.buffers()]}
     return Cost(
         parameters=sum([parameter.numel() for parameter in net.parameters()]),
         multiplies=(counter.get_total_flops() // 2 + sum(in_units)) // samples,
-        alphas=sum([unit.alpha.numel() for unit in units]),
+        alphas=sum([alpha.numel() for alpha in alphas]),
         activations=sum([storage.nbytes() for storage in kept - own]) // samples,
     )

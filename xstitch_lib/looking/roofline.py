@@ -8,12 +8,10 @@ import pandas as pd
 import torch
 from torch import Size, Tensor, nn
 
-from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.probe import inputs_for, untouched
-from xstitch_lib.unit import CrossStitchUnit
+from xstitch_lib.unit_base import Unit
 
-UNITS = (CrossStitchUnit, DenseUnit)
-COUNTED = (nn.Conv2d, nn.Linear, nn.MaxPool2d, *UNITS)
+COUNTED = (nn.Conv2d, nn.Linear, nn.MaxPool2d, Unit)
 
 
 def intensity(net: nn.Module, example: Tensor | Size | Sequence[int]) -> pd.DataFrame:
@@ -43,7 +41,9 @@ def intensity(net: nn.Module, example: Tensor | Size | Sequence[int]) -> pd.Data
     towers.normals.fc8   fc  2949120  364112        8.1
     """
     inputs, rows = inputs_for(net, example), []
-    names = _names({name: module for name, module in net.named_modules() if isinstance(module, COUNTED)}, net)
+    in_units = {part for unit in net.modules() if isinstance(unit, Unit) for part in unit.modules() if part is not unit}
+    layers = {name: m for name, m in net.named_modules() if isinstance(m, COUNTED) and m not in in_units}
+    names = _names(layers, net)
 
     def note(module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         name, flops = names[module], _flops(module, output)
@@ -71,8 +71,8 @@ def _names(layers: dict[str, nn.Module], net: nn.Module) -> dict[nn.Module, str]
 
 
 def _kind(name: str, module: nn.Module) -> str:
-    if isinstance(module, (*UNITS, nn.MaxPool2d)):
-        return "unit" if isinstance(module, UNITS) else "pool"
+    if isinstance(module, Unit | nn.MaxPool2d):
+        return "unit" if isinstance(module, Unit) else "pool"
     return "fc" if isinstance(module, nn.Linear) or name.rpartition(".")[2].startswith("fc") else "conv"
 
 
@@ -86,8 +86,6 @@ def _flops(layer: nn.Module, output: Any) -> int:
     if isinstance(layer, nn.MaxPool2d):
         height, width = (layer.kernel_size,) * 2 if isinstance(layer.kernel_size, int) else layer.kernel_size
         return output.numel() * height * width
-    if isinstance(layer, CrossStitchUnit):
-        return 2 * layer.tasks * _values(output)
-    if isinstance(layer, DenseUnit):
-        return 2 * len(output[0]) * layer.alpha.numel()
+    if isinstance(layer, Unit):
+        return 2 * layer.multiplies(output)
     return 2 * output.numel() * layer.weight[0].numel()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from xstitch_lib.networks.probe import entries, untouched
-from xstitch_lib.unit import CrossStitchUnit
+from xstitch_lib.unit_base import Unit
 
 AT_ONCE = 32  # images in a forward pass
 
@@ -20,7 +20,8 @@ def sharing(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> dict[str, Te
     its alphas differ, and the shares stay. A share lies outside [0, 1] where one map works against another.
 
     Args:
-        net: a network with `CrossStitchUnit` modules in ``net.units``, as `stitch` makes it.
+        net: a network with units in ``net.units``, as `stitch` makes it; those count that are such a sum, which
+            `Unit.matrices` tells.
         images: one batch of what ``net`` takes; of several inputs a tuple.
 
     Returns:
@@ -33,7 +34,7 @@ def sharing(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> dict[str, Te
     """
     found = {}
     for layer, (unit, moments) in _moments(net, images).items():
-        alpha = unit.alpha.detach().cpu().expand(len(moments), -1, -1)
+        alpha = unit.matrices().detach().cpu().expand(len(moments), -1, -1)
         parts = torch.einsum("cij,cik,cjk->cij", alpha, alpha, moments)  # cov(alpha_ij x_j, y_i)
         found[layer] = parts / parts.sum(-1, keepdim=True)
     return found
@@ -52,14 +53,15 @@ def correlation(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> dict[str
     return found
 
 
-def _moments(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> Mapping[str, tuple[CrossStitchUnit, Tensor]]:
+def _moments(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> Mapping[str, tuple[Unit, Tensor]]:
     """Layer → the unit, and (C, T, T) covariances of the maps that it mixes."""
-    units = {name: unit for name, unit in getattr(net, "units", {}).items() if isinstance(unit, CrossStitchUnit)}
+    units = {name: unit for name, unit in getattr(net, "units", {}).items() if isinstance(unit, Unit)}
+    units = {name: unit for name, unit in units.items() if unit.matrices() is not None}
     if not units:
         raise ValueError(f"{type(net).__name__} has no cross-stitch units: give a network made by xs.stitch")
     sums: dict[str, list[Tensor | float]] = {layer: [0.0, 0.0, 0.0] for layer in units}
 
-    def look(layer: str, unit: CrossStitchUnit, maps: list[Tensor]) -> None:
+    def look(layer: str, unit: Unit, maps: list[Tensor]) -> None:
         if maps[0].is_mps:  # it has no double precision
             maps = [m.cpu() for m in maps]
         x = torch.stack([m.transpose(0, 1).flatten(1).double() for m in maps])  # T, C, images and places

@@ -1,11 +1,11 @@
 """Networks for several tasks: towers, and the ways the paper joins them."""
 
 from xstitch_lib.networks import towers
-from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.ensemble import Ensemble, ensemble
 from xstitch_lib.networks.shared import MTLShared, mtl_shared
 from xstitch_lib.networks.split import Split, split
 from xstitch_lib.networks.stitched import Stitched, stitch
+from xstitch_lib.networks.units import DenseUnit
 
 __all__ = [
     "DenseUnit",

@@ -1,200 +1,180 @@
-"""How towers become one program: their torch.fx graphs, copied side by side and joined at the stitched layers."""
+"""How towers become one program: their torch.fx graphs, copied side by side and joined at the layers you name."""
 
 import operator
-import random
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from torch import fx, nn
+from torch import Tensor, fx
+from torch.utils._pytree import tree_map_only
 
 from xstitch_lib.networks.named import Named
-from xstitch_lib.networks.probe import untouched
+from xstitch_lib.networks.trace import trace
 
 
-def merge(towers: Named, units: Named, training: bool, inputs: int = 1) -> fx.Graph:
-    """One graph ``inputs → {task: output}`` that calls every tower, with a unit after each stitched layer.
+@dataclass(frozen=True)
+class Mix:
+    """A unit stands on the towers' values: what it returns takes the place of what the layers returned.
 
-    Each tower's nodes are copied up to the next stitched layer, then its unit's output takes the place of the
-    layer's in everything copied later. So a value that lives across a stitch point (a residual, a
-    squeeze-excite gate) needs no special care, and what ran before the unit is left alone.
+    Attributes:
+        layers: task → layer.
+        unit: where the network has the unit, dotted; it is called with a list of one value a task.
+    """
+
+    layers: Mapping[str, str]
+    unit: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """One tower's values stand for all: what runs before the layers runs once, in the first tower.
+
+    Attributes:
+        layers: task → the first layer that is not shared.
+    """
+
+    layers: Mapping[str, str]
+
+
+def merge(towers: Named, joints: Sequence[Mix | Share], training: bool, inputs: int = 1) -> fx.Graph:
+    """One graph ``inputs → {task: output}`` that calls every tower, joined at its layers.
+
+    Each tower's nodes are copied up to the next joint; there its value is replaced in everything copied later. So a
+    value that lives across a joint (a residual, a squeeze-excite gate) needs no special care, and what ran before is
+    left alone.
 
     Args:
         towers: task → tower; the graph calls its layers as ``towers.<task>.<layer>``.
-        units: layer name → the unit that stands after it, called as ``units.<layer>``.
+        joints: where and how; every tower runs them in one order.
         training: what ``self.training`` means in the towers' own forward.
         inputs: how many every tower takes.
 
     Raises:
-        ValueError: naming tower and layer, where a tower cannot be traced or its layers cannot be stitched.
+        ValueError: naming tower and layer, where a tower cannot be traced or its layers cannot be joined.
     """
-    graphs, points = {}, {}
-    for task, tower in towers.items():
-        graphs[task], points[task] = _trace(task, tower, list(units), training, inputs)
     merged = fx.Graph()
     own = [merged.placeholder("x" if inputs == 1 else f"x{i}") for i in range(inputs)]
-    values = {task: _given(graph, own) for task, graph in graphs.items()}
-    rest = {task: iter([node for node in graph.nodes if node not in values[task]]) for task, graph in graphs.items()}
-
-    for name in _order(graphs, points):
-        for task in towers:
-            _copy(merged, towers.key(task), rest[task], values[task], until=points[task][name])
-        mixed = merged.call_module(f"units.{units.key(name)}", ([values[task][points[task][name]] for task in towers],))
-        for i, task in enumerate(towers):
-            values[task][points[task][name]] = merged.call_function(operator.getitem, (mixed, i))
-    merged.output({task: _copy(merged, towers.key(task), rest[task], values[task]) for task in towers})
+    copies, points = {}, {}
+    for task, tower in towers.items():
+        graph, nodes = trace(task, tower, [joint.layers[task] for joint in joints], training, inputs)
+        copies[task] = _Copy(merged, f"towers.{towers.key(task)}", graph, own)
+        points[task] = [nodes[joint.layers[task]] for joint in joints]
+    for i in _order(joints, points):
+        at = {task: points[task][i] for task in towers}
+        if isinstance(joints[i], Share):
+            _share(merged, copies, at)
+        else:
+            _mix(merged, copies, at, joints[i].unit)
+    merged.output({task: copy.rest() for task, copy in copies.items()})
     return merged
 
 
-def _given(graph: fx.Graph, inputs: list[fx.Node]) -> dict[fx.Node, Any]:
-    """What a tower's graph starts from: its one placeholder stands for all inputs, its next nodes take them out."""
-    placeholder, *nodes = graph.nodes
-    return {placeholder: tuple(inputs), **dict(zip(nodes, inputs, strict=False))}
+def before(graphs: Mapping[str, fx.Graph], at: Mapping[str, fx.Node]) -> dict[str, list[fx.Node]]:
+    """Task → what runs before the node ``at``, inputs included; the same program in every tower.
 
-
-def _copy(merged: fx.Graph, tower: str, rest: Iterator[fx.Node], values: dict, until: fx.Node | None = None) -> Any:
-    for node in rest:
-        if node.op == "output":
-            return fx.node.map_arg(node.args[0], values.__getitem__)
-        values[node] = merged.node_copy(node, values.__getitem__)
-        if node.op in ("call_module", "get_attr"):
-            values[node].target = f"towers.{tower}" + node.target.removeprefix("tower")
-        if node is until:
-            return None
-
-
-def _order(graphs: Mapping[str, fx.Graph], points: Mapping[str, Mapping[str, fx.Node]]) -> list[str]:
-    orders = {}
-    for task, graph in graphs.items():
-        names = {}
-        for name, node in points[task].items():
-            if node in names:
+    Raises:
+        ValueError: naming the tower and where it differs from the first.
+    """
+    nodes = {task: list(graph.nodes) for task, graph in graphs.items()}
+    until = {task: nodes[task][: nodes[task].index(at[task]) + 1] for task in graphs}
+    (first, expected), *others = until.items()
+    for task, found in others:
+        for one, other in zip(_described(expected), _described(found), strict=False):
+            if one != other:
                 raise ValueError(
-                    f"layers {names[node]!r} and {name!r} of tower {task!r} end in the same place: keep one of them"
+                    f"tower {task!r} begins otherwise than tower {first!r}, whose layers are to be shared: it runs "
+                    f"{_told(other)} where that runs {_told(one)}"
                 )
-            names[node] = name
+    return {task: found[:-1] for task, found in until.items()}
+
+
+class _Copy:
+    """A tower's graph on its way into the merged one."""
+
+    def __init__(self, merged: fx.Graph, path: str, graph: fx.Graph, inputs: Sequence[fx.Node]):
+        self.merged, self.path, self.graph = merged, path, graph
+        placeholder, *nodes = graph.nodes
+        self.values = {placeholder: tuple(inputs), **dict(zip(nodes, inputs, strict=False))}
+        self.waiting = deque([node for node in graph.nodes if node not in self.values])
+
+    def until(self, last: fx.Node) -> None:
+        """Copy what has not been yet, up to ``last`` and with it."""
+        while last not in self.values:
+            node = self.waiting.popleft()
+            copied = self.values[node] = self.merged.node_copy(node, self.values.__getitem__)
+            if node.op in ("call_module", "get_attr"):
+                copied.target = self.path + node.target.removeprefix("tower")
+
+    def rest(self) -> Any:
+        """Copy all that is left; the tower's output."""
+        *_, output = self.graph.nodes
+        while self.waiting[0] is not output:
+            self.until(self.waiting[0])
+        return fx.node.map_arg(output.args[0], self.values.__getitem__)
+
+
+def _mix(merged: fx.Graph, copies: Mapping[str, _Copy], after: Mapping[str, fx.Node], unit: str) -> None:
+    for task, copy in copies.items():
+        copy.until(after[task])
+    mixed = merged.call_module(unit, ([copy.values[after[task]] for task, copy in copies.items()],))
+    for i, (task, copy) in enumerate(copies.items()):
+        copy.values[after[task]] = merged.call_function(operator.getitem, (mixed, i))
+
+
+def _share(merged: fx.Graph, copies: Mapping[str, _Copy], at: Mapping[str, fx.Node]) -> None:
+    shared = before({task: copy.graph for task, copy in copies.items()}, at)
+    first = next(iter(copies))
+    for node in shared[first]:
+        copies[first].until(node)
+    values = [copies[first].values[node] for node in shared[first]]
+    for task, copy in copies.items():
+        copy.values.update(zip(shared[task], values, strict=True))
+        copy.waiting = deque([node for node in copy.waiting if node not in copy.values])
+        within = set(shared[task])
+        for node in shared[task]:
+            if node.op not in ("placeholder", "get_attr") and not all([user in within for user in node.users]):
+                copy.values[node] = merged.call_function(own_copy, (copy.values[node],))
+
+
+def own_copy(value: Any) -> Any:
+    """A task's own copy of a shared value: the first of its own layers may work in place."""
+    return tree_map_only(Tensor, torch.clone, value)
+
+
+def _order(joints: Sequence[Mix | Share], points: Mapping[str, Sequence[fx.Node]]) -> list[int]:
+    orders = {}
+    for task, nodes in points.items():
+        names = {}
+        for i, node in enumerate(nodes):
+            if node in names:
+                one, other = [joints[j].layers[task] for j in (names[node], i)]
+                raise ValueError(f"layers {one!r} and {other!r} of tower {task!r} end in the same place: keep one")
+            names[node] = i
+        graph = nodes[0].graph
         orders[task] = [names[node] for node in graph.nodes if node in names]
     first = next(iter(orders.values()))
     if any([order != first for order in orders.values()]):
-        found = "; ".join([f"{task!r} runs {', '.join(order)}" for task, order in orders.items()])
-        raise ValueError(f"every tower must run the stitched layers in one order; tower {found}")
+        found = "; ".join(
+            [f"{task!r} runs {', '.join([joints[i].layers[task] for i in order])}" for task, order in orders.items()]
+        )
+        raise ValueError(f"every tower must run the joined layers in one order; tower {found}")
     return first
 
 
-def only_output(task: str, name: str, outputs: list, kind: type) -> Any:
-    """The one value that layer ``name`` returned in one pass, which must be one ``kind``."""
-    if len(outputs) != 1:
-        raise ValueError(
-            f"layer {name!r} of tower {task!r} runs {len(outputs)} times in one pass; a unit stands after a layer that "
-            "runs once as a module of its own: choose the block around it, or another layer"
-        )
-    if not isinstance(outputs[0], kind):
-        raise ValueError(
-            f"layer {name!r} of tower {task!r} returns a {type(outputs[0]).__name__}, not one tensor: choose a layer "
-            "inside it or after it, or put an nn.Identity behind it in the tower's forward and name that"
-        )
-    return outputs[0]
+def _described(nodes: Sequence[fx.Node]) -> list[tuple]:
+    """Each node as what it does to which of those before it."""
+    places = {node: ("node", i) for i, node in enumerate(nodes)}
+    return [
+        (node.op, node.target, fx.node.map_arg(node.args, places.get), fx.node.map_arg(node.kwargs, places.get))
+        for node in nodes
+    ]
 
 
-class _Tracer(fx.Tracer):
-    """Opens the modules that hold a stitched layer and no others.
-
-    All other modules stay calls of themselves. So dropout, batch norm, stochastic depth and whatever else asks for
-    its own ``training`` flag keep asking, and only the opened modules have to be traceable.
-    """
-
-    proxy_buffer_attributes = True
-
-    def __init__(self, tower: nn.Module, after: list[str]):
-        super().__init__()
-        parts = [name.split(".") for name in after]
-        self.opened = {tower.get_submodule(".".join(path[:i])) for path in parts for i in range(len(path))}
-        self.outputs: dict[nn.Module, list] = {tower.get_submodule(name): [] for name in after}
-        self.surroundings = _surroundings()
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return m not in self.opened
-
-    def call_module(self, m: nn.Module, *args, **kwargs) -> Any:
-        output = super().call_module(m, *args, **kwargs)
-        if m in self.outputs:
-            self.outputs[m].append(output)
-        return output
-
-    def create_node(self, *args, **kwargs) -> fx.Node:
-        if _surroundings() != self.surroundings:
-            raise ValueError("it switches gradients or autocast on or off, which a trace forgets")
-        return super().create_node(*args, **kwargs)
-
-
-def _surroundings() -> tuple[bool, ...]:
-    return torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")
-
-
-class _Inputs(nn.Module):
-    """Gives a tower so many inputs, optional further ones their defaults, and keeps off it what a tracer leaves."""
-
-    def __init__(self, tower: nn.Module, count: int):
-        super().__init__()
-        self.tower, self.count = tower, count
-
-    def forward(self, inputs):
-        return self.tower(*[inputs[i] for i in range(self.count)])
-
-
-def _trace(
-    task: str, tower: nn.Module, after: list[str], training: bool, inputs: int
-) -> tuple[fx.Graph, dict[str, fx.Node]]:
-    with torch.enable_grad(), untouched(tower, training):
-        tracer, rngs = _Tracer(tower, after), _rngs()
-        try:
-            with _stateless(tracer.opened):
-                graph = tracer.trace(_Inputs(tower, inputs))
-            if _rngs() != rngs:
-                raise ValueError("it draws a random number, which a trace freezes: use torch.rand_like or F.dropout")
-            if any([node.op == "get_attr" and not node.target.startswith("tower.") for node in graph.nodes]):
-                raise ValueError("it makes a tensor, which a trace freezes: register it as a buffer")
-        except Exception as error:
-            opened = ", ".join(sorted({type(module).__name__ for module in tracer.opened}))
-            raise ValueError(
-                f"tower {task!r} ({type(tower).__name__}) cannot be stitched after {', '.join(after)}: torch.fx cannot "
-                f"trace the forward of a module around these layers ({opened}): {error}{_line(error)}. Such a forward "
-                "must do the same for every input: move code that does not into a child module without a stitched layer"
-            ) from error
-    return graph, {
-        name: only_output(task, name, tracer.outputs[tower.get_submodule(name)], fx.Proxy).node for name in after
-    }
-
-
-def _rngs() -> tuple[Any, ...]:
-    """Those on the CPU."""
-    _, keys, *place = np.random.get_state()
-    return random.getstate(), keys.tobytes(), place, torch.get_rng_state().numpy().tobytes()
-
-
-def _line(error: Exception) -> str:
-    """Where in the user's own code the error arose: the last line that is neither torch's nor this library's."""
-    others = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<")
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
-    frames = [f for f in frames if "contextlib" not in f.filename]
-    return f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
-
-
-@contextmanager
-def _stateless(modules: set[nn.Module]) -> Iterator[None]:
-    """Raise if a forward leaves anything on its module, and take it off again."""
-    before = [(attributes, dict(attributes)) for module in modules for attributes in (vars(module), module._buffers)]
-    changed = set()
-    try:
-        yield
-    finally:
-        for now, then in before:
-            changed |= {name for name, value in now.items() if name not in then or then[name] is not value}
-            now.clear()
-            now.update(then)
-    if changed:
-        raise ValueError(f"it sets {', '.join(sorted(changed))} on itself, which a trace does only once")
+def _told(described: tuple) -> str:
+    op, target, args, _ = described
+    if op in ("call_module", "get_attr"):
+        return repr(target.removeprefix("tower."))
+    name = getattr(target, "__name__", target)
+    return f"{name}{tuple([arg for arg in args if not (isinstance(arg, tuple) and arg[:1] == ('node',))])}"

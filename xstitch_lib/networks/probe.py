@@ -1,5 +1,6 @@
 """Run a network once without leaving a trace on it."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -48,6 +49,17 @@ def inputs_for(net: nn.Module, example: Any) -> tuple[Any, ...]:
     [torch.Size([1, 3, 8, 8]), torch.Size([5, 4])]
     """
     return tuple([batch_for(net, one) for one in entries(example)])
+
+
+def required_inputs(net: nn.Module) -> int:
+    """How many inputs ``net`` takes by position: the parameters of its forward that have no default, at least 1.
+
+    >>> required_inputs(nn.Linear(2, 2)), required_inputs(nn.Bilinear(2, 2, 2))
+    (1, 2)
+    """
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    given = inspect.signature(net.forward).parameters.values()
+    return max(1, len([one for one in given if one.kind in kinds and one.default is one.empty]))
 
 
 def batch_for(net: nn.Module, example: Any) -> Any:

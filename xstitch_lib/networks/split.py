@@ -1,76 +1,133 @@
-"""Split networks: a shared trunk, then one branch a task; what the paper compares stitching with (section 3.1)."""
+"""Split networks: shared first layers, then one branch a task; what the paper compares stitching with (section 3.1)."""
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from torch import nn
+from torch import fx, nn
 
 from xstitch_lib.networks.factory import TowerFactory, make_towers
+from xstitch_lib.networks.graft import graft
+from xstitch_lib.networks.joined import Joined
+from xstitch_lib.networks.merge import Share, before
 from xstitch_lib.networks.named import Named, did_you_mean
+from xstitch_lib.networks.trace import trace
 
 
 def split(tower_factory: TowerFactory, tasks: Iterable[str], at: str) -> "Split":
     """Share one tower's layers up to the one before ``at``; from ``at`` on every task has its own.
 
     Args:
-        tower_factory: task name → that task's tower, an nn.Sequential with named layers; called once a task, in
-            order. The trunk is the first task's, the other towers give their branches only.
+        tower_factory: task name → that task's tower, any network that torch.fx follows around ``at``; called once a
+            task, in order. What is shared is the first task's, the other towers give the rest only and stay
+            themselves. A tower of several inputs, ``forward(self, image, boxes)``, makes a net of as many; parameters
+            with a default keep it.
         tasks: T ≥ 2 names.
-        at: the first layer that is not shared; at the last layer all but the heads is shared.
+        at: the first layer that is not shared, as in ``tower.named_modules()``, dots included; at the last layer all
+            but the heads is shared. All that runs before it is shared, be it a layer or not: a value that a task's own
+            layers read again later (a residual) too.
 
     Raises:
-        ValueError: for fewer than two tasks, a name given twice, a tower that is no nn.Sequential, an unknown
-            layer, the first layer (nothing would be shared), or towers whose shared layers have different names.
+        ValueError: for fewer than two tasks, a name given twice, an unknown layer or one that runs twice, the first
+            layer (nothing would be shared), towers that begin differently, or that torch.fx cannot follow.
 
     >>> from xstitch_lib.networks.towers import fashion_cnn
     >>> outputs = {"article": 10, "group": 3}
     >>> net = split(lambda task: fashion_cnn(outputs[task], width=8), outputs, at="fc3")
-    >>> list(dict(net.trunk.named_children()))
+    >>> list(net.trunk)
     ['conv1', 'pool1', 'conv2', 'pool2', 'flatten']
 
     Source: section 3.1 and figure 2.
     """
-    towers = make_towers(tower_factory, tasks, "split")
-    layers = {task: _layers(task, tower, at) for task, tower in towers.items()}
-    tasks = list(towers)
-    start = list(layers[tasks[0]]).index(at)
-    trunk = list(layers[tasks[0]].items())[:start]
-    shared = [name for name, _ in trunk]
-    for task, named in layers.items():
-        if list(named)[: list(named).index(at)] != shared:
-            found = ", ".join(list(named)[: list(named).index(at)])
-            raise ValueError(f"tower {task!r} begins with {found}, the trunk is {', '.join(shared)}")
-    branches = {task: nn.Sequential(OrderedDict(list(named.items())[start:])) for task, named in layers.items()}
-    return Split(nn.Sequential(OrderedDict(trunk)), branches)
+    towers, inputs = make_towers(tower_factory, tasks, "split")
+    for task, tower in towers.items():
+        names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
+        if at not in names:
+            raise ValueError(f"tower {task!r} has no layer {at!r} to split at{did_you_mean(at, names)}")
+    return Split(_with_one_beginning(towers, at, inputs), at, inputs)
 
 
-def _layers(task: str, tower: nn.Sequential, at: str) -> dict[str, nn.Module]:
-    layers = dict(tower._modules)  # named_children() would leave out a module's second use
-    if at not in layers:
-        raise ValueError(f"tower {task!r} has no layer {at!r} to split at{did_you_mean(at, layers)}")
-    if next(iter(layers)) == at:
-        later = ", ".join(list(layers)[1:])
-        raise ValueError(f"a split at {at!r}, the first layer, shares nothing: split at one of {later}")
-    return layers
-
-
-class Split(nn.Module):
-    """One trunk, then one branch a task; made by `split`.
+class Split(Joined):
+    """Towers that run their first layers once; made by `split`.
 
     Attributes:
-        trunk: the shared layers, an nn.Sequential.
-        branches: task → its own layers, an nn.Sequential.
+        towers: task → its complete network. The shared modules and parameters are the same objects in all of them.
+        at: the first layer that each has for itself.
+        trunk: layer name → the shared layers, in the order they run.
+        branches: task → layer name → its own layers.
 
-    Shape:
-        what the trunk takes → ``{task: what that branch returns}``.
+    See `Joined` for the rest.
     """
 
-    def __init__(self, trunk: nn.Module, branches: dict[str, nn.Module]):
-        super().__init__()
-        self.trunk, self.branches = trunk, Named(branches)
+    def __init__(self, towers: Mapping[str, nn.Module], at: str, inputs: int = 1):
+        super().__init__(towers, inputs)
+        self.at = at
+        self._write_programs()
 
-    def forward(self, x) -> dict[str, Any]:
-        shared = self.trunk(x)
-        # a copy each: a branch may begin with an in-place layer
-        return {task: branch(shared.clone()) for task, branch in self.branches.items()}
+    def joints(self) -> list[Share]:
+        return [Share(dict.fromkeys(self.towers, self.at))]
+
+    @property
+    def trunk(self) -> Named:
+        return self._layers()[0]
+
+    @property
+    def branches(self) -> dict[str, Named]:
+        return self._layers()[1]
+
+    def _layers(self) -> tuple[Named, dict[str, Named]]:
+        graphs, points = _traced(self.towers, self.at, self.inputs, training=False)
+        shared = before(graphs, points)
+        called = {
+            task: Named({_name(node): self.towers[task].get_submodule(_name(node)) for node in _calls(graph.nodes)})
+            for task, graph in graphs.items()
+        }
+        first = next(iter(graphs))
+        names = {task: [_name(node) for node in _calls(shared[task])] for task in graphs}
+        trunk = Named({name: called[first][name] for name in names[first]})
+        branches = {
+            task: Named({name: layer for name, layer in layers.items() if name not in names[task]})
+            for task, layers in called.items()
+        }
+        return trunk, branches
+
+
+def _with_one_beginning(towers: Mapping[str, nn.Module], at: str, inputs: int) -> dict[str, nn.Module]:
+    """The towers, the first one's parts before ``at`` in all of them."""
+    first, *others = towers
+    parts: dict[str, dict[Any, Any]] = {task: {} for task in others}
+    for training in (False, True):  # what runs may differ
+        graphs, points = _traced(towers, at, inputs, training)
+        shared = before(graphs, points)
+        if not [node for node in shared[first] if node.op in ("call_module", "get_attr")]:
+            later = [_name(node) for node in _calls(graphs[first].nodes) if _name(node) != at]
+            raise ValueError(
+                f"a split at {at!r}, the first layer, shares nothing: split at one of {', '.join(later[:12])}"
+            )
+        for task in others:
+            for ours, theirs in zip(shared[first], shared[task], strict=True):
+                if ours.op in ("call_module", "get_attr"):
+                    parts[task][_part(towers[task], theirs)] = _part(towers[first], ours)
+    return {first: towers[first]} | {task: graft(towers[task], parts[task]) for task in others}
+
+
+def _traced(
+    towers: Mapping[str, nn.Module], at: str, inputs: int, training: bool
+) -> tuple[dict[str, fx.Graph], dict[str, fx.Node]]:
+    traced = {task: trace(task, tower, [at], training, inputs) for task, tower in towers.items()}
+    return {task: graph for task, (graph, _) in traced.items()}, {
+        task: nodes[at] for task, (_, nodes) in traced.items()
+    }
+
+
+def _calls(nodes: Iterable[fx.Node]) -> list[fx.Node]:
+    return [node for node in nodes if node.op == "call_module"]
+
+
+def _name(node: fx.Node) -> str:
+    return node.target.removeprefix("tower.")
+
+
+def _part(tower: nn.Module, node: fx.Node) -> Any:
+    """The module, parameter or buffer that a node names."""
+    owner, _, name = _name(node).rpartition(".")
+    return getattr(tower.get_submodule(owner), name)

@@ -7,21 +7,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Size, Tensor, fx, nn
+from torch import Size, Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from xstitch_lib.networks.dense import DenseUnit
-from xstitch_lib.networks.merge import merge, only_output
+from xstitch_lib.networks.joined import Joined
+from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named, did_you_mean
 from xstitch_lib.networks.probe import entries, inputs_for, untouched
+from xstitch_lib.networks.trace import only_output
+from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
+from xstitch_lib.unit_base import Unit
 
 
 def stitch(
     towers: Mapping[str, nn.Module],
     after: Sequence[str],
     example: Tensor | Size | Sequence[int] | Any,
-    per: Literal["channel", "layer", "dense"] = "channel",
+    per: Literal["channel", "layer", "dense"] | Callable[[Sequence[Tensor]], Unit] = "channel",
     alpha_same: float = 0.9,
 ) -> "Stitched":
     """Join towers with one unit after each named layer.
@@ -38,7 +41,8 @@ def stitch(
             net hands each to every tower. An input may be a dict; one that is a tuple stands in a tuple of its own.
         per: "channel", a T×T matrix for each channel (dim 1); "layer", one for the whole map; "dense", the
             re-implementation's matrix over all values (`DenseUnit`), for which the towers' maps may differ in shape.
-            Where dim 1 is no channel (tokens (B, N, D), time first), take "layer".
+            Where dim 1 is no channel (tokens (B, N, D), time first), take "layer". For units of your own a function
+            from the towers' maps at a layer, in the towers' order, to the unit there, a `unit_base.Unit`.
         alpha_same: starting alpha_S in [0, 1], see `CrossStitchUnit`; a dense unit starts at the identity instead.
 
     Raises:
@@ -60,49 +64,36 @@ def stitch(
     maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
     weights = next((p for tower in towers.values() for p in tower.parameters() if p.is_floating_point()), None)
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
-    for unit in units.values() if weights is not None else []:
-        unit.to(torch.promote_types(unit.alpha.dtype, weights.dtype))  # where autocast is on, maps have fewer bits
+    for unit in [unit for unit in units.values() if unit.alphas() and weights is not None]:
+        unit.to(
+            torch.promote_types(unit.alphas()[0].dtype, weights.dtype)
+        )  # where autocast is on, maps have fewer bits
     net = Stitched(towers, units, inputs=len(entries(example)))
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
     return net
 
 
-class Stitched(nn.Module):
+class Stitched(Joined):
     """Towers and units as one network; made by `stitch`.
 
     Attributes:
-        towers: task → tower, the modules themselves. Layers are looked up at every call, so one may be replaced.
+        towers: task → tower, the modules themselves.
         units: layer name → unit, in the order they were named. ``units.parameters()`` are all the alphas.
-        inputs: how many the net and every tower take, by position.
 
-    Shape:
-        what a tower takes → ``{task: what that tower returns}``.
-
-    A copy, a pickle and a checkpoint work as for any module; ``state_dict`` has ``towers.<task>.…`` and
-    ``units.<layer>.alpha``, with "/" for a layer name's dots.
-
-    In the modules around a stitched layer (the tower's own forward, for one) ``self.training`` means the net's
-    flag, ``net.train()`` and ``net.eval()``; all other modules ask for their own. Of those modules gradient
-    checkpointing is forgotten, as is all that hooks do but to tensors; numbers, flags and the list of layers that they
-    read from themselves are those at stitching, so after changing one stitch again.
+    ``state_dict`` has ``towers.<task>.…`` and ``units.<layer>.alpha``, with "/" for a layer name's dots. See `Joined`
+    for the rest.
     """
 
-    inputs = 1  # of nets pickled before there could be more
+    _counted = ", as many as its example had: stitch with a tuple of as many batches or shapes"
 
     def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module], inputs: int = 1):
-        super().__init__()
-        self.towers, self.units, self.inputs = Named(towers), Named(units), inputs
-        self.training = any([tower.training for tower in towers.values()])
+        super().__init__(towers, inputs)
+        self.units = Named(units)
         self._write_programs()
 
-    def forward(self, x, *more) -> dict[str, Any]:
-        if 1 + len(more) != self.inputs:
-            raise ValueError(
-                f"this net was stitched with {self.inputs} inputs in its example; got {1 + len(more)}: call it with as "
-                "many, or stitch with a tuple of as many batches or shapes"
-            )
-        return self._programs[self.training](self, x, *more)
+    def joints(self) -> list[Mix]:
+        return [Mix(dict.fromkeys(self.towers, name), f"units.{self.units.key(name)}") for name in self.units]
 
     def layout(self) -> dict[str, list[tuple[str, bool]]]:
         """For each task its layers from input to output, each with whether a unit stands after it (figure 4).
@@ -110,10 +101,6 @@ class Stitched(nn.Module):
         The layers are the tower's children; a child with a unit inside is given as its own children.
         """
         return {task: list(self._layers(tower, "")) for task, tower in self.towers.items()}
-
-    def program(self) -> str:
-        """The forward pass that stitching wrote, in eval mode, as Python source."""
-        return merge(self.towers, self.units, False, self.inputs).python_code("self").src.strip()
 
     def _layers(self, module: nn.Module, prefix: str) -> Iterator[tuple[str, bool]]:
         for child_name, child in module._modules.items():  # named_children() leaves out a module's second use
@@ -124,20 +111,8 @@ class Stitched(nn.Module):
             if not opened or name in self.units:
                 yield name, name in self.units
 
-    def _write_programs(self) -> None:
-        graphs = {training: merge(self.towers, self.units, training, self.inputs) for training in (False, True)}
-        # plain functions of this module, so that parameters and state are in one place only
-        self._programs = {training: fx.GraphModule(self, graph).forward.__func__ for training, graph in graphs.items()}
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_programs"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._write_programs()
-
-
-def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> None:
+def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> None:
     named = isinstance(towers, Mapping | nn.ModuleDict)
     if not named or not all([isinstance(task, str) and isinstance(net, nn.Module) for task, net in towers.items()]):
         kinds = {task: type(net).__name__ for task, net in towers.items()} if named else type(towers).__name__
@@ -150,8 +125,8 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: str) -> N
         raise ValueError(f"after is a list of the names of the layers to stitch, at least one; got {after!r}")
     if len(set(after)) < len(after):
         raise ValueError(f"a layer is named twice in after={list(after)}")
-    if per not in ("channel", "layer", "dense"):
-        raise ValueError(f'per is "channel", "layer" or "dense"; got {per!r}')
+    if per not in ("channel", "layer", "dense") and not callable(per):
+        raise ValueError(f'per is "channel", "layer", "dense" or a function from maps to a unit; got {per!r}')
     for task, tower in towers.items():
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         for layer in after:
@@ -179,13 +154,18 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
     return {name: only_output(task, name, kept, Tensor) for name, kept in outputs.items()}
 
 
-def _unit(name: str, maps: Mapping[str, Tensor], per: str, alpha_same: float) -> nn.Module:
+def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float) -> Unit:
     found = "; ".join([f"{task!r} {tuple(x.shape)} {x.dtype} on {x.device}" for task, x in maps.items()])
     first, *others = maps.values()
     if any([(x.dtype, x.device) != (first.dtype, first.device) for x in others]) or not first.is_floating_point():
         raise ValueError(f"after {name!r} the towers' maps must have one floating-point dtype and device; got {found}")
     if min(x.ndim for x in maps.values()) < 2:
         raise ValueError(f"after {name!r} a unit needs maps (B, C, ...); got {found}")
+    if callable(per):
+        unit = per(list(maps.values()))
+        if not isinstance(unit, Unit):
+            raise ValueError(f"per gives a unit, a subclass of unit_base.Unit; after {name!r} it gave {unit!r}")
+        return unit.to(first.device)
     if per == "dense":
         return DenseUnit([x.shape[1:].numel() for x in maps.values()]).to(first)
     if any([x.shape != first.shape for x in others]):
@@ -205,10 +185,9 @@ class _Passing(nn.Module):
 
 def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:
     """Refuse a tower whose traced program answers otherwise than the tower itself, in eval mode."""
-    alone = nn.Module()
-    alone.towers, alone.units = Named({task: tower}), Named({name: _Passing() for name in after})
     inputs = inputs_for(tower, example)
-    traced = fx.GraphModule(alone, merge(alone.towers, alone.units, False, len(inputs))).forward.__func__
+    alone = Stitched({task: tower}, {name: _Passing() for name in after}, len(inputs))
+    alone.training = False  # the flag of the net, not of the tower in it
     with untouched(tower):  # of zeros a tower may say nothing
         given = zip(inputs, entries(example), strict=True)
         inputs = [x if isinstance(one, Tensor) else _random(x) for x, one in given]
@@ -217,10 +196,10 @@ def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any
         with torch.no_grad(), untouched(tower):
             return tree_leaves(forward(*inputs))
 
-    own, found = leaves(tower), leaves(lambda *inputs: traced(alone, *inputs)[task])
+    own, found = leaves(tower), leaves(lambda *inputs: alone(*inputs)[task])
     if len(own) != len(found) or not all(map(_alike, own, found)):
         raise ValueError(
-            f"tower {task!r} ({type(tower).__name__}) cannot be stitched after {', '.join(after)}: traced by torch.fx "
+            f"tower {task!r} ({type(tower).__name__}) cannot be joined at {', '.join(after)}: traced by torch.fx "
             "it gives other outputs than by itself. Either it does not give one input the same output twice in eval "
             "mode, or the forward of a module around these layers asks for what a trace answers once and for all, such "
             "as isinstance(x, Tensor) or torch.is_grad_enabled(): move that into a child without a stitched layer"

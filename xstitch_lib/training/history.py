@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
 
 from xstitch_lib.tasks.quantities import Quantities
+from xstitch_lib.unit_base import Unit
 
 
 class History:
@@ -73,12 +73,12 @@ class History:
         """Write what `evaluate` found."""
         self._rows += [(step, task, metric, value) for task, row in results.items() for metric, value in row.items()]
 
-    def add_alphas(self, step: int, units: Mapping[str, nn.Module]) -> None:
-        """Keep a copy of every unit's alpha."""
+    def add_alphas(self, step: int, units: Mapping[str, Unit]) -> None:
+        """Keep a copy of what each unit wants followed, by layer; see `Unit.followed`."""
         self.alpha_steps.append(step)
         for layer, unit in units.items():
-            if unit.alpha.ndim == 3:
-                self._alphas.setdefault(layer, []).append(unit.alpha.detach().to("cpu", torch.float32, copy=True))
+            if (alpha := unit.followed()) is not None:
+                self._alphas.setdefault(layer, []).append(alpha.detach().to("cpu", torch.float32, copy=True))
 
     def state_dict(self) -> dict[str, Any]:
         kept = {"rows": self._rows, "sums": self._sums, "alpha_steps": self.alpha_steps, "alphas": self._alphas}

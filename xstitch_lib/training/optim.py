@@ -7,8 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from xstitch_lib.networks.dense import DenseLayer, DenseUnit
-from xstitch_lib.unit import CrossStitchUnit
+from xstitch_lib.unit_base import Unit
 
 Schedule = Callable[[float], float]
 
@@ -36,7 +35,7 @@ def parameter_groups(
 
     Source: section 5.2, units learn 10^2 to 10^3 times faster than weights.
     """
-    alphas = {id(p) for unit in find_units(net).values() for p in unit.parameters()}
+    alphas = {id(p) for unit in find_units(net).values() for p in unit.alphas()}
     trained = [p for p in net.parameters() if p.requires_grad]
     groups = [
         ("weights", [p for p in trained if id(p) not in alphas], lr, weight_decay),
@@ -52,11 +51,11 @@ def parameter_groups(
     ]
 
 
-def find_units(net: nn.Module) -> dict[str, nn.Module]:
+def find_units(net: nn.Module) -> dict[str, Unit]:
     """Every unit, and every control of one, by layer where the network has it in its ``units``, else by module name."""
     units = getattr(net, "units", None)
     layers = {unit: layer for layer, unit in units.items()} if isinstance(units, nn.ModuleDict) else {}
-    found = {name: m for name, m in net.named_modules() if isinstance(m, CrossStitchUnit | DenseUnit | DenseLayer)}
+    found = {name: m for name, m in net.named_modules() if isinstance(m, Unit)}
     return {layers.get(unit, name): unit for name, unit in found.items()}
 
 

@@ -2,8 +2,8 @@ import torch
 from torch import nn
 
 from xstitch_lib.looking import cost
-from xstitch_lib.networks.dense import DenseUnit
 from xstitch_lib.networks.towers import fashion_cnn
+from xstitch_lib.networks.units import DenseUnit
 
 
 def test_the_fashion_tower_has_the_re_implementations_layers():

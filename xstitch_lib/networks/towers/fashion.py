@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from xstitch_lib.networks.dense import DenseLayer
+from xstitch_lib.networks.units.dense import DenseLayer
 
 EPSILON = 1e-3  # of TensorFlow's batch norm
 

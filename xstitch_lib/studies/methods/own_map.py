@@ -1,10 +1,7 @@
 """The control of MTL-shared: as many layers, nothing shared."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import ClassVar
-
-from torch import nn
 
 from xstitch_lib.networks import mtl_shared
 from xstitch_lib.studies.bench import Apart, Bench
@@ -22,7 +19,5 @@ class OwnMap(Method):
 
     def train(self, bench: Bench) -> Trained:
         net = mtl_shared(bench.fresh().__getitem__, bench.world.tasks)
-        apart = Apart(
-            {task: nn.Sequential(tower, deepcopy(net.latent), net.heads[task]) for task, tower in net.towers.items()}
-        )
+        apart = Apart({task: net.alone(task) for task in net.towers})
         return Trained(apart, {"": self.both_phases(bench, apart)})

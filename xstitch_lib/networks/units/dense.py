@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xstitch_lib.unit_base import Unit
 
-class DenseUnit(nn.Module):
+
+class DenseUnit(Unit):
     """Mix every value of every task's map with every other: ``[y_A; y_B] = alpha [x_A; x_B]``, maps flattened.
 
     Args:
@@ -55,11 +57,14 @@ class DenseUnit(nn.Module):
         mixed = [F.linear(everything, row.to(everything.dtype)) for row in rows]
         return [y.unflatten(1, x.shape[1:]) for y, x in zip(mixed, maps, strict=True)]
 
+    def multiplies(self, mixed: Sequence[Tensor]) -> int:
+        return len(mixed[0]) * self.alpha.numel()
+
     def extra_repr(self) -> str:
         return f"sizes={self.sizes}"
 
 
-class DenseLayer(nn.Module):
+class DenseLayer(Unit):
     """What a `DenseUnit` adds to one tower, without the other: a control (see `fashion_cnn`).
 
     Args:
@@ -78,3 +83,6 @@ class DenseLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.alpha)
+
+    def multiplies(self, mixed: Tensor) -> int:
+        return len(mixed) * self.alpha.numel()

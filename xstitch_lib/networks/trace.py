@@ -1,0 +1,152 @@
+"""A tower as a torch.fx graph, in which only the modules around the joined layers are opened."""
+
+import random
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from xstitch_lib.networks.probe import untouched
+
+
+def trace(
+    task: str,
+    tower: nn.Module,
+    layers: Sequence[str],
+    training: bool = False,
+    inputs: int = 1,
+    opened: Sequence[str] | None = None,
+) -> tuple[fx.Graph, dict[str, fx.Node]]:
+    """The tower's graph, and the node of each of ``layers`` in it.
+
+    Its one placeholder stands for all inputs, the ``inputs`` nodes after it take them out; a layer is called
+    "tower.<name>".
+
+    Args:
+        task: what the tower is called in messages.
+        layers: names of modules that run once and return one value.
+        training: what ``self.training`` means in the opened modules.
+        inputs: how many the tower takes, by position.
+        opened: names of the modules that are not left whole, "" the tower's own; by default those around ``layers``.
+
+    Raises:
+        ValueError: naming the tower, the layer and the line, where torch.fx cannot follow.
+    """
+    around = opened is None
+    if around:
+        opened = [".".join(path[:i]) for path in [name.split(".") for name in layers] for i in range(len(path))]
+    with torch.enable_grad(), untouched(tower, training):
+        tracer, rngs = _Tracer(tower, layers, opened), _rngs()
+        try:
+            with _stateless(tracer.opened):
+                graph = tracer.trace(_Inputs(tower, inputs))
+            if _rngs() != rngs:
+                raise ValueError("it draws a random number, which a trace freezes: use torch.rand_like or F.dropout")
+            if any([node.op == "get_attr" and not node.target.startswith("tower.") for node in graph.nodes]):
+                raise ValueError("it makes a tensor, which a trace freezes: register it as a buffer")
+        except Exception as error:
+            kinds = ", ".join(sorted({type(module).__name__ for module in tracer.opened}))
+            at, these = (f"at {', '.join(layers)}", "a joined layer") if around else ("before its head", "the head")
+            raise ValueError(
+                f"tower {task!r} ({type(tower).__name__}) cannot be joined {at}: torch.fx cannot trace the forward of "
+                f"a module around there ({kinds}): {error}{_line(error)}. Such a forward must do the same for every "
+                f"input: move code that does not into a child module without {these}"
+            ) from error
+    return graph, {
+        name: only_output(task, name, tracer.outputs[tower.get_submodule(name)], fx.Proxy).node for name in layers
+    }
+
+
+def only_output(task: str, name: str, outputs: list, kind: type) -> Any:
+    """The one value that layer ``name`` returned in one pass, which must be one ``kind``."""
+    if len(outputs) != 1:
+        raise ValueError(
+            f"layer {name!r} of tower {task!r} runs {len(outputs)} times in one pass; towers are joined at a layer "
+            "that runs once as a module of its own: choose the block around it, or another layer"
+        )
+    if not isinstance(outputs[0], kind):
+        raise ValueError(
+            f"layer {name!r} of tower {task!r} returns a {type(outputs[0]).__name__}, not one tensor: choose a layer "
+            "inside it or after it, or put an nn.Identity behind it in the tower's forward and name that"
+        )
+    return outputs[0]
+
+
+class _Tracer(fx.Tracer):
+    """Opens the modules that hold a joined layer and no others.
+
+    All other modules stay calls of themselves. So dropout, batch norm, stochastic depth and whatever else asks for
+    its own ``training`` flag keep asking, and only the opened modules have to be traceable.
+    """
+
+    proxy_buffer_attributes = True
+
+    def __init__(self, tower: nn.Module, layers: Sequence[str], opened: Sequence[str]):
+        super().__init__()
+        self.opened = {tower.get_submodule(name) for name in opened}
+        self.outputs: dict[nn.Module, list] = {tower.get_submodule(name): [] for name in layers}
+        self.surroundings = _surroundings()
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return m not in self.opened
+
+    def call_module(self, m: nn.Module, *args, **kwargs) -> Any:
+        output = super().call_module(m, *args, **kwargs)
+        if m in self.outputs:
+            self.outputs[m].append(output)
+        return output
+
+    def create_node(self, *args, **kwargs) -> fx.Node:
+        if _surroundings() != self.surroundings:
+            raise ValueError("it switches gradients or autocast on or off, which a trace forgets")
+        return super().create_node(*args, **kwargs)
+
+
+def _surroundings() -> tuple[bool, ...]:
+    return torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")
+
+
+class _Inputs(nn.Module):
+    """Gives a tower so many inputs, optional further ones their defaults, and keeps off it what a tracer leaves."""
+
+    def __init__(self, tower: nn.Module, count: int):
+        super().__init__()
+        self.tower, self.count = tower, count
+
+    def forward(self, inputs):
+        return self.tower(*[inputs[i] for i in range(self.count)])
+
+
+def _rngs() -> tuple[Any, ...]:
+    """Those on the CPU."""
+    _, keys, *place = np.random.get_state()
+    return random.getstate(), keys.tobytes(), place, torch.get_rng_state().numpy().tobytes()
+
+
+def _line(error: Exception) -> str:
+    """Where in the user's own code the error arose: the last line that is neither torch's nor this library's."""
+    others = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<")
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    frames = [f for f in frames if "contextlib" not in f.filename]
+    return f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+
+
+@contextmanager
+def _stateless(modules: set[nn.Module]) -> Iterator[None]:
+    """Raise if a forward leaves anything on its module, and take it off again."""
+    before = [(attributes, dict(attributes)) for module in modules for attributes in (vars(module), module._buffers)]
+    changed = set()
+    try:
+        yield
+    finally:
+        for now, then in before:
+            changed |= {name for name, value in now.items() if name not in then or then[name] is not value}
+            now.clear()
+            now.update(then)
+    if changed:
+        raise ValueError(f"it sets {', '.join(sorted(changed))} on itself, which a trace does only once")

@@ -1,0 +1,40 @@
+"""What training and measuring ask of a unit, whatever it computes."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class Unit(nn.Module, ABC):
+    """A module that joins towers; a subclass, in any file, is trained, counted and recorded as the paper's unit is.
+
+    Shape:
+        a sequence of T maps, one a task → T maps of the same shapes.
+
+    >>> class Mean(Unit):
+    ...     def forward(self, maps):
+    ...         return [sum(maps) / len(maps)] * len(maps)
+    ...
+    ...     def multiplies(self, mixed):
+    ...         return mixed[0].numel()
+    >>> unit = Mean()
+    >>> unit.alphas(), unit.matrices(), unit.followed()
+    ([], None, None)
+    """
+
+    def alphas(self) -> list[nn.Parameter]:
+        """Those that learn at ``lr * unit_lr_scale`` and do not decay; here all of its parameters."""
+        return list(self.parameters())
+
+    @abstractmethod
+    def multiplies(self, mixed: Any) -> int:
+        """The multiply-adds of one call, all samples together; ``mixed`` is what the call returned."""
+
+    def matrices(self) -> Tensor | None:
+        """Of a unit that is ``out[i] = sum over j of alpha[:, i, j] * maps[j]``, alpha (C or 1, T, T); else None."""
+        return None
+
+    def followed(self) -> Tensor | None:
+        """What a run's history keeps at each of its steps, or None for what is too large to keep so often."""
+        return self.matrices()
