@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 LIBRARY = Path(__file__).parents[1] / "xstitch_lib"
-LAYERS = ["files", "kernels", "unit", "data", "tasks", "networks", "looking", "training"]
+LAYERS = ["files", "kernels", "unit_base", "unit", "data", "tasks", "networks", "looking", "training"]
 LAYERS += ["results", "studies", "page", "cli"]
 
 
