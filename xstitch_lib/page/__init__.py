@@ -10,7 +10,7 @@ from xstitch_lib.page.notebook import (
     show_table,
     show_verdicts,
 )
-from xstitch_lib.page.tables import gains_beside, levels_beside_paper, paper_gain
+from xstitch_lib.page.tables import gains_beside, levels_beside_paper
 from xstitch_lib.results import measures
 from xstitch_lib.results.alphas import moved, own_minus_other, sorted_weights
 from xstitch_lib.results.measures import gains_more_than, rarest_gain
@@ -21,6 +21,7 @@ from xstitch_lib.results.statistics import (
     gains,
     means,
     paired_difference,
+    paper_gain,
     relative_gain,
     summary,
 )

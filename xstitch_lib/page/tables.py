@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from xstitch_lib.results.statistics import gain, means
+from xstitch_lib.results.statistics import gain, means, paper_gain
 from xstitch_lib.tasks.quantities import Quantities
 
 
@@ -49,20 +49,6 @@ def gains_beside(tables: Mapping[str, pd.DataFrame], over: str, metrics: Mapping
             for task, metric in metrics.items()
         ]
     )
-
-
-def paper_gain(paper: pd.DataFrame, first: str, second: str, task: str, metric: str) -> float:
-    """How much better one arm is than another in a table of the paper, one run each; positive is better.
-
-    Args:
-        paper: as `xstitch_lib.results.paper.table` gives it.
-
-    >>> from xstitch_lib.results.paper import table
-    >>> paper_gain(table("table5"), "cross-stitch", "one-task", "normals", "mean")
-    0.7
-    """
-    found = gain(paper.assign(seed=0), first, second, task, metric)
-    return round(found.mean, 1) + 0.0  # its numbers have one decimal; -0.0 is 0.0
 
 
 def _cell(table: pd.DataFrame, arm: str, over: str, task: str, metric: str) -> str:

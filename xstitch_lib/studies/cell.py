@@ -22,7 +22,6 @@ from xstitch_lib.studies.methods import Trained
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import inputs_of
 from xstitch_lib.training.history import History, is_loss
-from xstitch_lib.unit import CrossStitchUnit
 
 
 def train(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> tuple[Bench, Trained]:
@@ -68,8 +67,8 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> dict[str, Any
 
 
 def _shares(net: nn.Module) -> bool:
-    """Whether units mix all tasks' maps channel by channel."""
-    return any([isinstance(unit, CrossStitchUnit) for unit in getattr(net, "units", {}).values()])
+    """Whether units mix all tasks' maps by matrices, so that shares of variance say something."""
+    return any([unit.matrices() is not None for unit in getattr(net, "units", {}).values()])
 
 
 def _sharing(data: Source, net: nn.Module) -> dict[str, dict[str, list[list[float | None]]]]:

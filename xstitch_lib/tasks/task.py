@@ -36,7 +36,7 @@ class Task(Protocol):
     def check(self, name: str, tensors: Batch) -> None:
         """Raise a ValueError if samples' ``tensors`` lack what the task, called ``name``, is trained for.
 
-        Once a sample and call of `fit` or `evaluate`, so that `loss` need not look at values and wait for the device.
+        Once a sample and call of `fit` or `evaluate`, so that `losses` need not look at values and wait for the device.
         """
 
     def losses(self, output: Any, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:

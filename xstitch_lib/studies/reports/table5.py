@@ -7,11 +7,10 @@ import torch
 
 from xstitch_lib.looking import cost
 from xstitch_lib.networks import stitch, towers
-from xstitch_lib.page.tables import paper_gain
 from xstitch_lib.results.alphas import moved
 from xstitch_lib.results.measures import against_chosen, post_processing, rarest_gain
 from xstitch_lib.results.record import Record
-from xstitch_lib.results.statistics import class_gains, contrasts, gain, gains, relative_gain, summary
+from xstitch_lib.results.statistics import class_gains, contrasts, gain, gains, paper_gain, relative_gain, summary
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain
 from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, CHOICES
