@@ -8,14 +8,17 @@ from xstitch_lib.training import augment
 from xstitch_lib.training.evaluation import evaluate, predict
 from xstitch_lib.training.fit import fit
 from xstitch_lib.training.objective import Objective
+from xstitch_lib.training.optim import parameter_groups
 from xstitch_lib.training.recipe import Recipe
 from xstitch_lib.unit import CrossStitchUnit, cross_stitch
+from xstitch_lib.unit_base import Unit
 
 __all__ = [
     "Cost",
     "CrossStitchUnit",
     "Objective",
     "Recipe",
+    "Unit",
     "align",
     "augment",
     "cost",
@@ -26,6 +29,7 @@ __all__ = [
     "fit",
     "mtl_shared",
     "paper",
+    "parameter_groups",
     "predict",
     "record",
     "sharing",

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, SubsetRandomSampler, WeightedRandomSampler
 from training_runs import TASKS, Noise, assert_same, interrupted, samples, stitched, train, weights
 
 from xstitch_lib.data import LazyData, Ragged, TensorData
@@ -66,6 +66,32 @@ def test_labels_of_which_each_sample_has_another_number_are_collated_by_name():
     assert batch["image"].shape == (2, 1, 2, 2)
 
 
+def test_ragged_data_go_on_from_a_checkpoint_too(tmp_path):
+    class Both(OneByOne):
+        def __getitem__(self, i):
+            return {**super().__getitem__(i), "boxes": torch.zeros(i % 3, 4)}
+
+    data, options = LazyData(Both(), ragged=["boxes"]), {"resume": tmp_path / "run.ckpt"}
+    first, again = stitched(), stitched()
+    train(first, data, **options)
+    train(again, data, **options)
+    assert_same(weights(again), weights(first))
+
+
+def test_a_loader_that_chooses_samples_is_refused_and_one_that_orders_them_is_not():
+    data = samples()
+    assert len(LazyData.of(DataLoader(data, shuffle=True, batch_size=None))) == 40
+    for options in (
+        {"sampler": SubsetRandomSampler(range(10))},
+        {"sampler": WeightedRandomSampler([1.0] * 40, 40)},
+        {"batch_sampler": [[0, 1], [2, 3]]},
+    ):
+        with pytest.raises(ValueError, match="is more than an order: choose samples with torch.utils.data.Subset"):
+            train(stitched(), DataLoader(data, **options))
+    other = TensorData({"picture": data.tensors["image"]}, inputs=["picture"])
+    assert LazyData.of(DataLoader(other)).inputs == ("picture",)
+
+
 class Endless(IterableDataset):
     def __iter__(self):
         yield {"image": torch.zeros(1)}
@@ -84,6 +110,13 @@ def test_what_has_no_places_or_no_names_is_refused():
         train(stitched(), Endless())
     with pytest.raises(ValueError, match=r"samples must be dicts, .* Pairs gives a list"):
         train(stitched(), Pairs())
+    with pytest.raises(ValueError, match="ragged is a list of names, ..boxes..; got the word"):
+        LazyData(Boxes(), ragged="boxes")
+    with pytest.raises(ValueError, match="lazy data are read with num_workers, .*; got 'batch_size'"):
+        LazyData(Boxes(), batch_size=3)
+    named = [{"image": torch.zeros(1), "path": "x"}] * 3
+    with pytest.raises(ValueError, match="'path' of list becomes a list: leave it out"):
+        LazyData(named).peek()
 
 
 def test_the_order_goes_on_wherever_it_is_taken_up():

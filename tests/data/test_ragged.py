@@ -37,6 +37,10 @@ def test_counts_that_do_not_add_up_and_places_past_the_end_are_refused():
         Ragged(torch.zeros(3, 4), torch.tensor([1, 1]))
     with pytest.raises(ValueError, match=r"got torch.float32 of shape \(1,\)"):
         Ragged(torch.zeros(3, 4), torch.tensor([3.0]))
+    with pytest.raises(ValueError, match=r"rows of one type and shape, .* such as torch.zeros\(0, 4\)"):
+        Ragged.of([torch.zeros(1, 4), torch.tensor([])])
+    with pytest.raises(IndexError, match="a mask needs one entry for each of 2 samples; got 1"):
+        made([1, 0])[torch.tensor([True])]
     with pytest.raises(IndexError, match="there are 2 samples; got 2"):
         made([1, 0])[2]
 

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from xstitch_lib import augment
+from xstitch_lib.data import Ragged
 from xstitch_lib.data.nyuv2.geometry import Camera, normals_from_depth
 from xstitch_lib.tasks.angles import angles
 from xstitch_lib.training.augment import colour, compose, crop, flip, mirror, scale_crop
@@ -209,3 +210,10 @@ def test_steps_follow_each_other_and_name_the_whole():
         for step in (mirror, compose(mirror, colour), compose(colour, mirror))
     ]
     assert texts == ["mirror", "compose(mirror, colour)", "compose(colour, mirror)"]
+
+
+def test_boxes_are_not_left_behind_without_a_word():
+    batch = {"image": torch.rand(2, 3, 4, 4), "boxes": Ragged.of([torch.zeros(1, 4), torch.zeros(2, 4)])}
+    with pytest.raises(ValueError, match="leave boxes where they were: write an augmentation that moves these too"):
+        augment.mirror(batch)
+    assert augment.colour(batch)["boxes"] is batch["boxes"]

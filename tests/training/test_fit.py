@@ -356,6 +356,22 @@ def test_what_is_watched_can_be_any_function_of_the_network(tmp_path):
         train(stitched(), **run)
 
 
+def test_what_is_watched_may_leave_the_network_in_any_mode_and_give_numbers_of_any_kind(tmp_path):
+    def look(net):
+        net.eval()
+        return {"a": {"accuracy": np.float64(3)}}
+
+    modes = []
+    net = stitched()
+    options = {"validation": look, "snapshots": 3, "resume": tmp_path / "run.ckpt"}
+    train(net, augment=lambda batch: (modes.append(net.training), batch)[1], **options)
+    assert all(modes) and len(modes) == 12
+    checkpoint = torch.load(tmp_path / "run.ckpt", weights_only=True)
+    assert checkpoint["step"] == 12
+    with pytest.raises(ValueError, match="'val loss' of 'a' is the name of a training loss: call the metric otherwise"):
+        train(stitched(), validation=lambda net: {"a": {"val loss": 1.0}})
+
+
 def test_two_processes_give_the_result_of_one(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 from training_runs import TASKS, Noise, Uncertainty, assert_same, interrupted, samples, stitched, train, weights
 
@@ -16,7 +17,7 @@ class Surgery(Objective):
     def __init__(self, tasks):
         super().__init__()
 
-    def backward(self, losses, net):
+    def backward(self, losses, net, share):
         params = [p for p in net.parameters() if p.requires_grad]
         a, b = [
             torch.autograd.grad(sum(own.values()), params, retain_graph=True, allow_unused=True, materialize_grads=True)
@@ -101,5 +102,39 @@ def test_parts_of_a_batch_add_up_to_its_step():
     histories = [train(at_once, snapshots=0), train(in_parts, accumulate=4, snapshots=0)]
     torch.testing.assert_close(weights(in_parts), weights(at_once))
     assert histories[0].table.value.tolist() == pytest.approx(histories[1].table.value.tolist(), rel=1e-5)
-    with pytest.raises(ValueError, match="a batch of 16 samples has no 17 parts: lower accumulate"):
-        train(stitched(), accumulate=17)
+    with pytest.raises(ValueError, match="accumulate=3 needs batches that can be cut into .* got 16 samples for 1"):
+        train(stitched(), accumulate=3)
+
+
+def test_what_an_objective_learns_does_not_depend_on_the_parts():
+    """Its own terms count once a step, not once a part."""
+    found = []
+    for parts in (1, 4):
+        train(stitched(), objective=Uncertainty, accumulate=parts, lr=0.01, snapshots=0)
+        found.append([s.item() for s in Uncertainty.last.logs.values()])
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
+class Root(Objective):
+    """Its gradient is infinite at the start, its value is not."""
+
+    def __init__(self, tasks):
+        super().__init__()
+        self.p = nn.Parameter(torch.zeros(()))
+
+    def forward(self, losses):
+        return super().forward(losses) + self.p.sqrt()
+
+
+def test_an_objectives_gradient_is_looked_at_and_clipped_as_the_networks_is():
+    with pytest.raises(FloatingPointError, match="the norm of the gradient is inf"):
+        train(stitched(), objective=Root)
+
+
+def test_an_objective_with_other_weights_is_another_run(tmp_path):
+    def weighing(factor):
+        return lambda tasks: Objective({"a": factor})
+
+    train(stitched(), objective=weighing(1.0), resume=tmp_path / "run.ckpt")
+    with pytest.raises(ValueError, match=r"objective was .Objective .'a': 1.0.*, is .Objective .'a': 9.0"):
+        train(stitched(), objective=weighing(9.0), resume=tmp_path / "run.ckpt")

@@ -6,7 +6,16 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    default_collate,
+    default_convert,
+)
 
 from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.source import Batch, Source
@@ -27,11 +36,13 @@ class LazyData(Source):
 
     Samples are read in the order that the seed tells, ahead of the training where there are workers; a resumed run goes
     on with the very samples that come next. Checked are the first samples, and what each batch's losses look at: the
-    others would have to be read for it. Randomness inside the dataset is the caller's: a resumed run does not repeat
-    it, as it does that of ``fit(augment=…)``.
+    others would have to be read for it. They are read in this process before workers begin, so a dataset that opens a
+    file at its first sample must open it anew in each process. Randomness inside the dataset is the caller's: a resumed
+    run does not repeat it, as it does that of ``fit(augment=…)``.
 
     Raises:
-        ValueError: for a dataset without a length, or samples that are no dicts.
+        ValueError: for a dataset without a length, names that are no list, an unknown way of reading, or samples that
+            are no dicts of tensors and numbers.
 
     >>> class Squares(Dataset):
     ...     def __len__(self):
@@ -55,6 +66,11 @@ class LazyData(Source):
                 f"lazy data must have a length and samples by their places, dataset[i]; {type(dataset).__name__} only "
                 "iterates: give the map-style dataset behind it"
             )
+        for name, given in (("inputs", inputs), ("ragged", ragged)):
+            if isinstance(given, str):
+                raise ValueError(f"{name} is a list of names, [{given!r}]; got the word {given!r}")
+        if unknown := [name for name in reading if name not in READING]:
+            raise ValueError(f"lazy data are read with {', '.join(READING)}; got {unknown[0]!r}")
         self.dataset, self.inputs, self.reading = dataset, tuple(inputs), reading
         self.ragged, self.collate = tuple(ragged), collate or self._collate
 
@@ -63,11 +79,22 @@ class LazyData(Source):
         """A dataset as it is, or that of a loader with its workers and collate function.
 
         A loader's batch size and order are not taken over: `Recipe` has the one, and its seed makes the other.
+
+        Raises:
+            ValueError: for a loader that chooses among the samples or draws some more often.
         """
         if not isinstance(data, DataLoader):
-            return cls(data)
-        own = None if data.collate_fn is default_collate else data.collate_fn
-        return cls(data.dataset, collate=own, **{name: getattr(data, name) for name in READING})
+            return cls(data, getattr(data, "inputs", Source.inputs))
+        plain = type(data.batch_sampler) in (BatchSampler, type(None))
+        order = data.sampler if plain else data.batch_sampler
+        if not _takes_each_once(order):
+            raise ValueError(
+                f"a DataLoader's order is not taken over, and its {type(order).__name__} is more than an order: choose "
+                "samples with torch.utils.data.Subset, and give that"
+            )
+        own = None if data.collate_fn in (default_collate, default_convert) else data.collate_fn
+        reading = {name: getattr(data, name) for name in READING}
+        return cls(data.dataset, getattr(data.dataset, "inputs", Source.inputs), collate=own, **reading)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -79,10 +106,10 @@ class LazyData(Source):
         return self._moved(self.collate([self.dataset[i] for i in rows.tolist()]))
 
     def stream(self, rows: Iterable[Tensor]) -> Iterator[Batch]:
-        own = torch.Generator().manual_seed(0)  # of the workers' seeds: the caller's is left alone
+        own = torch.Generator().manual_seed(torch.initial_seed())  # of the workers' seeds; torch's own is left alone
         places = (some.tolist() for some in rows)
         loader = DataLoader(self.dataset, batch_sampler=places, collate_fn=self.collate, generator=own, **self.reading)
-        return map(self._moved, loader)
+        yield from map(self._moved, loader)  # workers begin with the first batch that is asked for
 
     def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
         """`Source.check`, of the first samples alone."""
@@ -95,7 +122,8 @@ class LazyData(Source):
 
     def fingerprint(self) -> str:
         """The dataset's kind and length, and how its first sample looks: its values would have to be read."""
-        shapes = {name: (tuple(x.shape), str(x.dtype)) for name, x in self.draw(torch.tensor([0])).items()}
+        first = {name: x.values if isinstance(x, Ragged) else x for name, x in self.peek().items()}
+        shapes = {name: (tuple(x.shape[1:]), str(x.dtype)) for name, x in first.items()}
         return f"{type(self.dataset).__qualname__} of {len(self)}: {shapes}"
 
     def _moved(self, batch: Any) -> Batch:
@@ -103,6 +131,11 @@ class LazyData(Source):
             raise ValueError(
                 f'samples must be dicts, {{"image": …, "label": …}}; {type(self.dataset).__name__} gives a '
                 f"{type(batch).__name__}: name its parts in a dataset around it, or in collate"
+            )
+        if others := [name for name, x in batch.items() if not isinstance(x, Tensor | Ragged)]:
+            raise ValueError(
+                f"samples must have tensors and numbers; {others[0]!r} of {type(self.dataset).__name__} becomes a "
+                f"{type(batch[others[0]]).__name__}: leave it out, or make numbers of it"
             )
         return {name: x.to(self.device) for name, x in batch.items()}
 
@@ -112,6 +145,12 @@ class LazyData(Source):
         ragged = {name: Ragged.of([torch.as_tensor(sample[name]) for sample in samples]) for name in self.ragged}
         plain = [{name: x for name, x in sample.items() if name not in ragged} for sample in samples]
         return default_collate(plain) | ragged
+
+
+def _takes_each_once(order: Any) -> bool:
+    if isinstance(order, RandomSampler):
+        return not order.replacement and order.num_samples == len(order.data_source)
+    return isinstance(order, SequentialSampler)
 
 
 def as_source(user: str, data: Any) -> Source:

@@ -34,7 +34,17 @@ class Ragged:
 
     @classmethod
     def of(cls, samples: Sequence[Tensor]) -> "Ragged":
-        """From one (K, ...) tensor a sample, at least one."""
+        """From one (K, ...) tensor a sample, at least one.
+
+        Raises:
+            ValueError: if their types or the shapes of their rows differ.
+        """
+        kinds = {(rows.dtype, tuple(rows.shape[1:])) for rows in samples}
+        if len(kinds) > 1 or any([rows.ndim == 0 for rows in samples]):
+            raise ValueError(
+                "all samples of a ragged tensor need rows of one type and shape, a sample without rows too, such as "
+                f"torch.zeros(0, 4); got {sorted(map(str, kinds))}"
+            )
         counts = torch.tensor([len(rows) for rows in samples], device=samples[0].device)
         return cls(torch.cat(list(samples)), counts)
 
@@ -47,6 +57,8 @@ class Ragged:
     def __getitem__(self, index: int | slice | Tensor) -> "Tensor | Ragged":
         if isinstance(index, slice):
             index = torch.arange(len(self), device=self.counts.device)[index]
+        if isinstance(index, Tensor) and index.dtype == torch.bool and len(index) != len(self):
+            raise IndexError(f"a mask needs one entry for each of {len(self)} samples; got {len(index)}")
         if isinstance(index, Tensor) and index.ndim:
             return self.index_select(0, index.nonzero().flatten() if index.dtype == torch.bool else index)
         if not -len(self) <= index < len(self):

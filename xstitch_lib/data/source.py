@@ -60,6 +60,10 @@ class Source(ABC):
         for batch in self.stream(torch.arange(len(self), device=self.device).split(size)):
             yield {name: x.to(device or self.device) for name, x in batch.items()}
 
+    def peek(self) -> Batch:
+        """The first sample, as a batch of one."""
+        return self.draw(torch.zeros(1, dtype=torch.long, device=self.device))
+
     def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
         """Let ``look`` see all samples, a batch at a time; it raises where something is wrong. Once a call of `fit`."""
         for batch in self.batches(100, device):  # all at once they may not fit into memory

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xstitch_lib.data.ragged import Ragged
+from xstitch_lib.data.source import Batch
 from xstitch_lib.tasks.angles import unit
 
-Batch = dict[str, Tensor]
 JITTER = 0.2  # brightness, contrast and saturation vary by up to a fifth
 ZOOM = 1.5  # at most, in each direction
 
@@ -125,6 +126,15 @@ def compose(*steps: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
 
 
 def _maps(batch: Batch) -> Batch:
-    """What has a value for each pixel of the images, these included."""
+    """What has a value for each pixel of the images, these included.
+
+    Raises:
+        ValueError: if a batch has boxes or the like, whose places would stay behind.
+    """
+    if ragged := [name for name, x in batch.items() if isinstance(x, Ragged)]:
+        raise ValueError(
+            f"mirrored or cropped pictures leave {', '.join(ragged)} where they were: write an augmentation that moves "
+            "these too, a function of a batch"
+        )
     size = batch["image"].shape[2:]
     return {name: x for name, x in batch.items() if x.ndim > 2 and x.shape[-2:] == size}

@@ -80,7 +80,7 @@ def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.devic
         ValueError: if they are not.
     """
     source = as_source(user, data)
-    names = list(next(source.batches(1))) if len(source) else []
+    names = list(source.peek()) if len(source) else []
     if not source.inputs or not {*source.inputs} <= {*names}:
         wanted = " and ".join([f'"{name}"' for name in source.inputs]) or "an input"
         raise ValueError(

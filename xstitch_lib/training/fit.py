@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from xstitch_lib.data.source import Batch, Source
+from xstitch_lib.networks.probe import in_mode
 from xstitch_lib.tasks import Task
 from xstitch_lib.tasks.quantities import Quantities
 from xstitch_lib.training.batches import Batches
@@ -45,7 +45,7 @@ def fit(
         tasks: task → what it is trained for, for instance ``{"seg": Classification("article", 10)}``.
         train: samples, as a `TensorData`, another `Source`, or a torch Dataset or DataLoader of dicts (`LazyData`); its
             ``inputs`` go to the network, all else in a batch are labels. Labels may be missing: each loss of a task is
-            its mean over what is labelled in the batch, 0 if nothing is.
+            its mean over what is labelled in the batch (or in a part of it, see ``accumulate``), 0 if nothing is.
         recipe, options: how it is trained: ``steps=1000, lr=1e-3`` and whatever else a `Recipe` has, or a `Recipe`, or
             one with some of its options changed.
         resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and at the end.
@@ -74,7 +74,7 @@ def fit(
     if validation is not None and not callable(validation):
         data["validation"] = checked("fit's validation", validation, tasks, device)
     inputs = _inputs(data)
-    pictures = [name for name, x in next(data["train"].batches(1)).items() if name in inputs and _is_picture(x)]
+    pictures = [name for name, x in data["train"].peek().items() if name in inputs and _is_picture(x)]
     channels_last = recipe.channels_last and bool(pictures)
     layout = torch.channels_last if channels_last else torch.preserve_format
     net.to(device, memory_format=layout).train()
@@ -82,11 +82,19 @@ def fit(
     solver = recipe.solver(net, objective)
     scheduler = recipe.scheduler(solver)
     batches = Batches(data["train"].to(device), recipe.batch_size, recipe.seed, rank, processes)
+    if recipe.accumulate > 1 and batches.size % (recipe.accumulate * processes):
+        raise ValueError(
+            f"accumulate={recipe.accumulate} needs batches that can be cut into as many equal parts a process; got "
+            f"{batches.size} samples for {processes}: choose another batch_size"
+        )
     look = _look(validation, tasks, data, device)
     history = History(list(tasks), Quantities({name: task.quantities for name, task in tasks.items()}))
     steps, marks = recipe.steps, {*recipe.marks}
     settings = recipe.settings(list(tasks), solver) | {"processes": processes, "channels_last": channels_last}
     settings |= {"inputs": inputs, "watched": validation if callable(validation) else None}
+    if recipe.objective is not None:
+        shapes = {name: tuple(x.shape) for name, x in objective.state_dict().items()}
+        settings["objective"] = f"{type(objective).__qualname__} {objective.weights} {shapes}"
     random_state = RandomState(accelerator)
     parts = {"net": net, "objective": objective, "optimizer": solver, "schedule": scheduler, "batches": batches}
     parts |= {"history": history, "random": random_state}
@@ -117,11 +125,11 @@ def fit(
             for part, share in _parts(batch, recipe.accumulate):
                 given = [part[name] for name in inputs]
                 names, means, overall = _losses(accelerator, model, given, part, tasks, recipe.precision)
-                objective.backward(_by_task(names, means * (share * processes)), net)  # averaged over processes
+                objective.backward(_by_task(names, means * processes), net, share)  # averaged over processes
                 sums = overall + sums
-            for parameter in objective.parameters() if processes > 1 else []:  # the model does so itself
-                parameter.grad = accelerator.reduce(parameter.grad, "mean")
-            norm = clip_gradient(net, recipe.clip)
+            for parameter in [p for p in objective.parameters() if processes > 1 and p.grad is not None]:
+                parameter.grad = accelerator.reduce(parameter.grad, "mean")  # as the model does by itself
+            norm = clip_gradient(nn.ModuleList([net, objective]), recipe.clip)
             *values, norm = torch.cat([sums.flatten(), norm[None]]).tolist()  # one wait for the device
             totals = dict(zip(names, values, strict=False))
             stop_unless_finite(step, totals, norm, solver)
@@ -171,7 +179,8 @@ def _is_picture(x: Any) -> bool:
 
 
 def _objective(recipe: Recipe, tasks: Mapping[str, Task], processes: int) -> Objective:
-    objective = recipe.combined(list(tasks))
+    with own_random_state(recipe.seed, torch.device("cpu")):  # the same in all processes
+        objective = recipe.combined(list(tasks))
     if processes > 1 and objective.owns_backward:
         raise ValueError(
             f"{type(objective).__name__} has a backward pass of its own, which one process alone can follow; got "
@@ -185,22 +194,24 @@ def _look(
 ) -> Callable[[nn.Module], Metrics]:
     """What is measured at each snapshot."""
     if callable(validation):
-        return validation
+        return lambda net: _watched(validation, net)
     there = data["validation"].to(device) if "validation" in data else None
     return lambda net: {} if there is None else evaluate(net, tasks, there)
 
 
+def _watched(look: Callable[[nn.Module], Metrics], net: nn.Module) -> Metrics:
+    with in_mode(net, training=True):  # whatever mode it leaves the network in
+        return look(net)
+
+
 def _parts(batch: Batch, count: int) -> Iterator[tuple[Batch, float]]:
-    """A batch in so many parts, and each one's share of its samples."""
+    """A batch in so many equal parts, and each one's share of its samples."""
     if count == 1:
         yield batch, 1.0
         return
-    samples = len(next(iter(batch.values())))
-    if samples < count:
-        raise ValueError(f"a batch of {samples} samples has no {count} parts: lower accumulate, or take larger batches")
-    edges = [samples * i // count for i in range(count + 1)]
-    for start, end in pairwise(edges):
-        yield {name: x[start:end] for name, x in batch.items()}, (end - start) / samples
+    size = len(next(iter(batch.values()))) // count
+    for start in range(0, size * count, size):
+        yield {name: x[start : start + size] for name, x in batch.items()}, 1 / count
 
 
 def _losses(

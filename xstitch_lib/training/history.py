@@ -70,8 +70,15 @@ class History:
         return {f"{task} {name}": mean for (task, name), mean in means.items()}
 
     def add_metrics(self, step: int, results: Mapping[str, Mapping[str, float]]) -> None:
-        """Write what `evaluate` found."""
-        self._rows += [(step, task, metric, value) for task, row in results.items() for metric, value in row.items()]
+        """Write what `evaluate` found.
+
+        Raises:
+            ValueError: for a metric with a loss's name.
+        """
+        for task, row in results.items():
+            if losses := [metric for metric in row if is_loss(metric)]:
+                raise ValueError(f"{losses[0]!r} of {task!r} is the name of a training loss: call the metric otherwise")
+            self._rows += [(step, task, metric, float(value)) for metric, value in row.items()]
 
     def add_alphas(self, step: int, units: Mapping[str, Unit]) -> None:
         """Keep a copy of what each unit wants followed, by layer; see `Unit.followed`."""
@@ -91,4 +98,4 @@ class History:
 
 def is_loss(metric: str) -> bool:
     """Whether a curve of a history is a training loss; all others are metrics of validation data."""
-    return metric.split()[-1] == "loss"
+    return metric == "loss" or metric.endswith(" loss")

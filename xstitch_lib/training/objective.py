@@ -37,14 +37,18 @@ class Objective(nn.Module):
         """The loss whose gradient a step follows, 0-d.
 
         Args:
-            losses: of one batch; a task without labels has the loss 0. In several processes they are this process's
-                share, and the mean of the objective over processes is what is minimised.
+            losses: of one batch, or of one part of it where gradients are accumulated; a task without labels has the
+                loss 0. In several processes they are this process's, and a step follows the mean over processes.
         """
         return sum([self.weights.get(task, 1) * loss for task, own in losses.items() for loss in own.values()])
 
-    def backward(self, losses: Losses, net: nn.Module) -> None:
-        """Add the step's gradient to that of the parameters of ``net``, and of this objective."""
-        self(losses).backward()
+    def backward(self, losses: Losses, net: nn.Module, share: float) -> None:
+        """Add the step's gradient to that of the parameters of ``net``, and of this objective.
+
+        Args:
+            share: what part of the step these losses are; below 1 where gradients are accumulated.
+        """
+        (share * self(losses)).backward()
 
     @property
     def owns_backward(self) -> bool:

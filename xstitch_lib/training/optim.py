@@ -40,7 +40,7 @@ def parameter_groups(
     groups = [
         ("weights", [p for p in trained if id(p) not in alphas], lr, weight_decay),
         ("alphas", [p for p in trained if id(p) in alphas], lr * unit_lr_scale, 0.0),
-        ("objective", [] if objective is None else list(objective.parameters()), lr, 0.0),
+        ("objective", [p for p in objective.parameters() if p.requires_grad] if objective else [], lr, 0.0),
     ]
     if not trained:
         raise ValueError(f"{type(net).__name__} has no parameter to train: every one has requires_grad=False")

@@ -33,8 +33,9 @@ class Recipe:
         seed: of data order, dropout and augmentation; the initial weights are the caller's.
         batch_size: samples a step, of all processes and parts together. Each epoch is a fresh permutation; its last,
             incomplete batch is dropped, unless the whole set is smaller than a batch.
-        accumulate: in so many parts of equal size a batch goes through the network, one after the other, for memory
-            that is too small; the step follows the mean of the parts' losses. Batch norm sees the parts.
+        accumulate: in so many equal parts a batch goes through the network, one after the other, for memory that is
+            too small; a step follows the mean of the parts' losses, each over what is labelled in it. Batch norm sees
+            the parts.
         optimizer: "sgd", with momentum 0.9, "adam", "adamw", or a function of the groups that `parameter_groups`
             makes, such as ``lambda groups: torch.optim.RMSprop(groups, alpha=0.9)``.
         weight_decay: of the weights; alphas have none.
@@ -151,7 +152,7 @@ class Recipe:
         return made
 
     def settings(self, tasks: Sequence[str], solver: Optimizer) -> dict[str, Any]:
-        """What must be equal for a run to be the same one: all fields, functions by what they make."""
+        """What must be equal for a run to be the same one: all fields, functions by what they make or their names."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "checkpoint_every"}
         if callable(self.optimizer):
             own["optimizer"] = f"{type(solver).__name__} {solver.defaults}"
