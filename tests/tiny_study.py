@@ -2,7 +2,7 @@
 
 import json
 
-from xstitch_lib.results.record import encode
+from xstitch_lib.results.arrays import encode
 from xstitch_lib.studies import Arm, RoomsScale, Study
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
 from xstitch_lib.studies.methods.ensemble import Ensemble

@@ -15,6 +15,7 @@ from typing import Any
 
 from xstitch_lib import record
 from xstitch_lib.results import identity
+from xstitch_lib.results.arrays import decode
 from xstitch_lib.studies import STUDIES, FashionScale, NYUScale, Scale
 from xstitch_lib.studies.methods import Method
 from xstitch_lib.studies.worlds import load, recorded_scale, tuples
@@ -50,7 +51,7 @@ def converted(old: dict[str, Any]) -> dict[str, Any]:
         used = used if len(precisions) != 1 else precisions.copy().pop()
         kept["provenance"] = {**cell["provenance"], "precision": cell["provenance"].get("precision", used)}
         if "alphas" in cell:
-            kept["alphas"] = json.loads(json.dumps(cell["alphas"]), object_hook=record.decode)
+            kept["alphas"] = json.loads(json.dumps(cell["alphas"]), object_hook=decode)
         cells.append(kept)
     study = STUDIES[old["study"]]
     for name, arm in arms.items():

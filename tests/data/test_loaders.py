@@ -86,7 +86,7 @@ def test_a_loader_that_chooses_samples_is_refused_and_one_that_orders_them_is_no
         {"sampler": WeightedRandomSampler([1.0] * 40, 40)},
         {"batch_sampler": [[0, 1], [2, 3]]},
     ):
-        with pytest.raises(ValueError, match="is more than an order: choose samples with torch.utils.data.Subset"):
+        with pytest.raises(ValueError, match=r"is more than an order: choose samples with torch.utils.data.Subset"):
             train(stitched(), DataLoader(data, **options))
     other = TensorData({"picture": data.tensors["image"]}, inputs=["picture"])
     assert LazyData.of(DataLoader(other)).inputs == ("picture",)
@@ -110,9 +110,9 @@ def test_what_has_no_places_or_no_names_is_refused():
         train(stitched(), Endless())
     with pytest.raises(ValueError, match=r"samples must be dicts, .* Pairs gives a list"):
         train(stitched(), Pairs())
-    with pytest.raises(ValueError, match="ragged is a list of names, ..boxes..; got the word"):
+    with pytest.raises(ValueError, match=r"ragged is a list of names, ..boxes..; got the word"):
         LazyData(Boxes(), ragged="boxes")
-    with pytest.raises(ValueError, match="lazy data are read with num_workers, .*; got 'batch_size'"):
+    with pytest.raises(ValueError, match=r"lazy data are read with num_workers, .*; got 'batch_size'"):
         LazyData(Boxes(), batch_size=3)
     named = [{"image": torch.zeros(1), "path": "x"}] * 3
     with pytest.raises(ValueError, match="'path' of list becomes a list: leave it out"):

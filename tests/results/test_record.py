@@ -9,6 +9,7 @@ import pytest
 from tiny_study import ARMS, SCALE, STUDY, as_json
 
 from xstitch_lib import record
+from xstitch_lib.results import arrays
 from xstitch_lib.studies import Arm
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
@@ -53,9 +54,9 @@ def test_of_a_wide_networks_alphas_the_first_and_the_last_step_are_kept():
     narrow, wide = History(["a", "b"]), History(["a", "b"])
     for step in (0, 5, 10):
         narrow.add_alphas(step, {"fc": CrossStitchUnit(2, 8, alpha_same=0.5 + step / 100)})
-        wide.add_alphas(step, {"fc": CrossStitchUnit(2, record.MANY, alpha_same=0.5 + step / 100)})
-    assert record.kept(narrow)["steps"] == [0, 5, 10]
-    kept = record.kept(wide)
+        wide.add_alphas(step, {"fc": CrossStitchUnit(2, arrays.MANY, alpha_same=0.5 + step / 100)})
+    assert arrays.kept(narrow)["steps"] == [0, 5, 10]
+    kept = arrays.kept(wide)
     assert kept["steps"] == [0, 10]
     assert np.allclose(kept["layers"]["fc"][:, 0, 0, 0], [0.5, 0.6], atol=1e-3)
 
@@ -83,7 +84,7 @@ def test_a_record_that_lacks_something_is_neither_written_nor_read(content, save
     damaged = without(content, *keys)
     with pytest.raises(ValueError, match=rf"must contain \['{keys[-1]}'\] properties"):
         record.save(damaged, saved)
-    (saved / "tiny-small.json").write_text(json.dumps(damaged, default=record.encode))
+    (saved / "tiny-small.json").write_text(json.dumps(damaged, default=arrays.encode))
     with pytest.raises(ValueError, match="not a record of this version"):
         record.load("tiny", "small", saved)
 

@@ -102,7 +102,7 @@ def test_parts_of_a_batch_add_up_to_its_step():
     histories = [train(at_once, snapshots=0), train(in_parts, accumulate=4, snapshots=0)]
     torch.testing.assert_close(weights(in_parts), weights(at_once))
     assert histories[0].table.value.tolist() == pytest.approx(histories[1].table.value.tolist(), rel=1e-5)
-    with pytest.raises(ValueError, match="accumulate=3 needs batches that can be cut into .* got 16 samples for 1"):
+    with pytest.raises(ValueError, match=r"accumulate=3 needs batches that can be cut into .* got 16 samples for 1"):
         train(stitched(), accumulate=3)
 
 

@@ -4,13 +4,11 @@ A JSON file, whose format is ``recorded/schema.json``, and beside it one of arra
 names with its checksum. Files are checked when they are read and before they are written.
 """
 
-import base64
 import hashlib
 import io
 import json
-import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,12 @@ import numpy as np
 import pandas as pd
 
 from xstitch_lib.files import replacing
+from xstitch_lib.results.arrays import apart, joined, number, read
 from xstitch_lib.tasks.quantities import Quantities
-from xstitch_lib.training.history import History
 
 FOLDER = Path(__file__).parents[1] / "recorded"
 FORMAT = "xstitch_lib record 2"
 NOTE = "XSTITCH_RECORDS_READ"
-MANY = 2**15  # alphas of a run at all steps
 FEWEST = 4  # seeds with all arms, from which on these are compared though some runs are still to come
 
 
@@ -88,7 +85,7 @@ class Record:
     def per_class(self) -> pd.DataFrame:
         """Tidy: arm, seed, task, class, metric, value; label counts are a metric too."""
         rows = [
-            (cell["arm"], cell["seed"], task, name, metric, _number(value))
+            (cell["arm"], cell["seed"], task, name, metric, number(value))
             for cell in self.content["cells"]
             for task, classes in cell.get("per_class", {}).items()
             for name, values in classes.items()
@@ -103,7 +100,7 @@ class Record:
         ``part`` tells the runs of an arm apart where it has several; phase 0 comes before the arm's own, 1.
         """
         rows = [
-            (cell["arm"], cell["seed"], part, int(phase), task, metric, step, _number(value))
+            (cell["arm"], cell["seed"], part, int(phase), task, metric, step, number(value))
             for cell in self.content["cells"]
             for part, phases in cell.get("curves", {}).items()
             for phase, tasks in phases.items()
@@ -189,7 +186,7 @@ def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
     check(content, path)
     arrays = content.pop("arrays")
     return Record(
-        {**content, "cells": joined(content["cells"], _read(path.with_name(arrays["file"]), arrays["sha256"]))}
+        {**content, "cells": joined(content["cells"], read(path.with_name(arrays["file"]), arrays["sha256"]))}
     )
 
 
@@ -218,76 +215,6 @@ def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
         if old != beside:
             old.unlink()
     return path
-
-
-def apart(cells: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Cells without their curves and alphas, but with how many numbers these have, and all of these as three arrays.
-
-    "steps" and "values" are those of all curves one after the other, "alphas" all units' float16 values; see `joined`.
-    """
-    steps, values, alphas = [np.empty(0, np.int32)], [np.empty(0)], [np.empty(0, np.float16)]
-
-    def curve(points: Sequence[Sequence[float | None]]) -> int:
-        steps.append(np.asarray(points[0], np.int32))
-        values.append(np.asarray([_number(value) for value in points[1]]))
-        return len(points[0])
-
-    def shape(layer: np.ndarray) -> list[int]:
-        alphas.append(layer.ravel())
-        return list(layer.shape)
-
-    found = [_mapped(cell, curve, shape) for cell in cells]
-    return found, {"steps": np.concatenate(steps), "values": np.concatenate(values), "alphas": np.concatenate(alphas)}
-
-
-def joined(cells: Iterable[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """The cells that `apart` took apart."""
-    steps, values, alphas = [arrays[name] for name in ("steps", "values", "alphas")]
-    points = used = 0
-
-    def curve(count: int) -> list[list[float | None]]:
-        nonlocal points
-        points += count
-        some = slice(points - count, points)
-        return [steps[some].tolist(), [None if value != value else value for value in values[some].tolist()]]
-
-    def layer(shape: Sequence[int]) -> np.ndarray:
-        nonlocal used
-        used += math.prod(shape)
-        return alphas[used - math.prod(shape) : used].reshape(shape)
-
-    return [_mapped(cell, curve, layer) for cell in cells]
-
-
-def _mapped(cell: Mapping[str, Any], curve: Callable[[Any], Any], layer: Callable[[Any], Any]) -> dict[str, Any]:
-    """A cell with something else in the place of each curve and each unit's alphas."""
-    own = {}
-    if "curves" in cell:
-        own["curves"] = {
-            part: {
-                phase: {task: {name: curve(x) for name, x in found.items()} for task, found in tasks.items()}
-                for phase, tasks in phases.items()
-            }
-            for part, phases in cell["curves"].items()
-        }
-    if "alphas" in cell:
-        own["alphas"] = {
-            part: {**found, "layers": {name: layer(x) for name, x in found["layers"].items()}}
-            for part, found in cell["alphas"].items()
-        }
-    return {**cell, **own}
-
-
-def _read(path: Path, sha256: str) -> dict[str, np.ndarray]:
-    restore = "restore it from the repository, with the JSON file beside it"
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ValueError(f"{path}, the arrays of a record, is missing: {restore}") from error
-    if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise ValueError(f"{path} is damaged: its sha256 is {found}, its record's JSON says {sha256}; {restore}")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return dict(arrays)
 
 
 def check(content: Any, path: Path) -> None:
@@ -321,32 +248,5 @@ def tidy(study: str, cells: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     for cell in cells:
         start = (study, cell["arm"], cell["seed"])
         results = cell.get("results", {"": {"diverged": None}})
-        rows += [(*start, t, m, _number(value)) for t, values in results.items() for m, value in values.items()]
+        rows += [(*start, t, m, number(value)) for t, values in results.items() for m, value in values.items()]
     return pd.DataFrame(rows, columns=["study", "arm", "seed", "task", "metric", "value"])
-
-
-def kept(history: History) -> dict[str, Any]:
-    """The alphas of a run: the steps, and for each layer its float16 values (S, C or 1, T, T).
-
-    Of more than `MANY` numbers only the first and the last step's are kept: a wide network's would fill its record.
-    """
-    steps, alphas = history.alpha_steps, history.alphas
-    if sum([values.size for values in alphas.values()]) > MANY:
-        steps, alphas = [steps[0], steps[-1]], {layer: values[[0, -1]] for layer, values in alphas.items()}
-    return {"steps": steps, "layers": {layer: values.astype("<f2") for layer, values in alphas.items()}}
-
-
-def encode(values: np.ndarray) -> dict[str, Any]:
-    """A float16 array as JSON has it, for the file of a single cell; `decode` is the way back."""
-    return {"shape": list(values.shape), "float16": base64.b64encode(values.tobytes()).decode()}
-
-
-def decode(found: dict[str, Any]) -> Any:
-    """What `encode` made as an array, any other JSON object as it is."""
-    if set(found) != {"shape", "float16"}:
-        return found
-    return np.frombuffer(base64.b64decode(found["float16"]), "<f2").reshape(found["shape"])
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

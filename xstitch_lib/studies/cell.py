@@ -14,8 +14,8 @@ from xstitch_lib.data import Source
 from xstitch_lib.files import replacing
 from xstitch_lib.looking import correlation, sharing
 from xstitch_lib.results import identity
+from xstitch_lib.results.arrays import decode, encode, kept
 from xstitch_lib.results.provenance import provenance
-from xstitch_lib.results.record import decode, encode, kept
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.methods import Trained
