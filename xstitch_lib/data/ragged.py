@@ -71,7 +71,7 @@ class Ragged:
 
     @property
     def sample(self) -> Tensor:
-        """(rows,) int64: which sample each row belongs to."""
+        """Which sample each row belongs to, one int64 a row."""
         return torch.repeat_interleave(self.counts)
 
     @property
