@@ -8,7 +8,10 @@ import pytest
 from tiny_study import SCALE
 
 from xstitch_lib.results import identity
+from xstitch_lib.studies import RoomsScale, Scale
+from xstitch_lib.studies.methods import Method
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
+from xstitch_lib.studies.methods.ensemble import Ensemble
 from xstitch_lib.studies.methods.split import Split
 
 STORED = identity.settings(SCALE, CrossStitch(), {"train": 16})
@@ -55,6 +58,47 @@ def test_a_default_that_has_changed_since_and_an_option_that_is_gone_are_refused
     assert told(method=Later()) == ["per was channel, is layer"]
     fewer = make_dataclass("Fewer", [("name", ClassVar[str], "cross-stitch")], frozen=True)
     assert "partner was same, is not there any more" in told(method=fewer())
+
+
+def test_a_methods_own_option_is_compared_whatever_it_is_called():
+    method = make_dataclass("Many", [("name", ClassVar[str], "many"), ("seeds", int, 2)], frozen=True)
+    stored = identity.settings(SCALE, method(), {})
+    assert identity.differences(stored, SCALE, method(seeds=5), {}) == ["seeds was 2, is 5"]
+
+
+def test_a_name_in_records_is_one_methods_and_one_worlds():
+    with pytest.raises(ValueError, match=r"records call .*ensemble.Ensemble 'ensemble': give .*Other another name"):
+
+        class Other(Method):
+            name = "ensemble"
+
+    with pytest.raises(ValueError, match=r"records call .*rooms.RoomsScale 'rooms': give .*Larger another name"):
+
+        class Larger(RoomsScale):
+            pass
+
+    assert Method.known["ensemble"] is Ensemble and Scale.known["rooms"] is RoomsScale
+
+
+def test_a_method_that_is_defined_once_more_takes_its_own_place(monkeypatch):
+    monkeypatch.setattr(Method, "known", dict(Method.known))
+
+    def define():
+        class Own(Method):
+            name = "own"
+
+        return Own
+
+    first, second = define(), define()
+    assert Method.known["own"] is second is not first
+
+
+def test_what_trains_otherwise_needs_a_name_of_its_own():
+    with pytest.raises(ValueError, match=r"Mine trains otherwise than 'cross-stitch': give it a name of its own"):
+
+        class Mine(CrossStitch):
+            def train(self, bench):
+                raise NotImplementedError
 
 
 @pytest.fixture

@@ -22,6 +22,21 @@ NOT_OF_A_CELL = ("seeds", "arms")  # of a scale: what else is run changes no cel
 IMPORTED = time.time()
 
 
+def call(known: dict[str, type], name: str, kind: type) -> None:
+    """Enter a class into ``known`` under the name that records have for it.
+
+    Raises:
+        ValueError: if another class has that name; defined once more, as a cell of a notebook that is run again does,
+            a class takes its own place.
+    """
+    there = known.setdefault(name, kind)
+    if (there.__module__, there.__qualname__) != (kind.__module__, kind.__qualname__):
+        raise ValueError(
+            f"records call {there.__module__}.{there.__qualname__} {name!r}: give {kind.__qualname__} another name"
+        )
+    known[name] = kind
+
+
 def plain(value: Any) -> Any:
     """As it comes back from JSON: tuples are lists."""
     return json.loads(json.dumps(value))
@@ -38,7 +53,7 @@ def settings(scale: Any, method: Any, changes: Mapping[str, Any]) -> dict[str, A
     of_scale = {**asdict(scale), **changes}
     return plain(
         {
-            "scale": {name: value for name, value in of_scale.items() if name not in NOT_OF_A_CELL},
+            "scale": _of_a_cell(of_scale),
             "method": method.name,
             "options": asdict(method),
         }
@@ -54,15 +69,17 @@ def differences(stored: Mapping[str, Any], scale: Any, method: Any, changes: Map
     if stored["method"] != now["method"]:
         return [f"method was {stored['method']}, is {now['method']}"]
     return [
-        *_differences(stored["scale"], now["scale"], _defaults(scale)),
+        *_differences(_of_a_cell(stored["scale"]), now["scale"], _defaults(scale)),
         *_differences(stored["options"], now["options"], _defaults(method)),
     ]
 
 
+def _of_a_cell(scale: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in scale.items() if name not in NOT_OF_A_CELL}
+
+
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
     for name in dict.fromkeys([*then, *now]):
-        if name in NOT_OF_A_CELL:
-            continue
         was = then.get(name, defaults.get(name, "not there"))
         found = now.get(name, "not there any more")
         if was != found:

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from xstitch_lib.results.identity import call
+
 if TYPE_CHECKING:
     from xstitch_lib.studies.worlds.world import World
 
@@ -49,7 +51,7 @@ class Scale(ABC):
     known: ClassVar[dict[str, type["Scale"]]] = {}
 
     def __init_subclass__(cls):
-        Scale.known[cls.world] = cls
+        call(Scale.known, cls.world, cls)
 
     @abstractmethod
     def make(self) -> "World":

@@ -1,5 +1,6 @@
 """What a method is: how an arm's network is built and trained."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import nn
 
+from xstitch_lib.results.identity import call
 from xstitch_lib.tasks import Task
 from xstitch_lib.training.history import History
 
@@ -26,8 +28,8 @@ class Method(ABC):
     """A way to build and train a network for all tasks of a world; its fields are its options.
 
     Attributes:
-        name: what records call it. A record stores all options, defaults included, so that a new one with a default
-            changes no recorded run.
+        name: what records call it, and no other method. A record stores all options, defaults included, so that a new
+            one with a default changes no recorded run.
 
     Every tower of every arm takes the steps of both phases, on the same batches. Methods that the paper starts from
     one-task networks take their first phase from the towers that `Bench.one_task` trains once a seed.
@@ -37,8 +39,11 @@ class Method(ABC):
     known: ClassVar[dict[str, type["Method"]]] = {}
 
     def __init_subclass__(cls):
-        if "name" in vars(cls):  # else what several methods have in common
-            Method.known[cls.name] = cls
+        if "name" in vars(cls):
+            call(Method.known, cls.name, cls)
+        elif hasattr(cls, "name") and any([inspect.isfunction(found) for found in vars(cls).values()]):
+            # else what several methods have in common, which has no name
+            raise ValueError(f"{cls.__qualname__} trains otherwise than {cls.name!r}: give it a name of its own")
 
     @abstractmethod
     def train(self, bench: "Bench") -> Trained:
