@@ -15,6 +15,8 @@ import nbformat
 import pytest
 import yaml
 
+from xstitch_lib import record
+
 ROOT = Path(__file__).parents[1]
 EXTENSION = ROOT / "book" / "_ext"
 
@@ -45,6 +47,15 @@ def test_a_changed_library_runs_the_notebooks_again(extension, monkeypatch, tmp_
     (tmp_path / "unit.py").write_text("alpha = 2")
     assert extension.execution.library_hash() != first
     assert extension.execution.outdate_notebooks(app, env, [], [], []) == ["a"]
+
+
+def test_the_library_notes_the_records_that_are_asked_for(extension, monkeypatch, tmp_path):
+    assert record.NOTE == extension.chapters.NOTE
+    monkeypatch.setenv(record.NOTE, str(tmp_path / "note"))
+    record.load("table5", "small")
+    with pytest.raises(FileNotFoundError):
+        record.load("table5", "huge")
+    assert {*(tmp_path / "note").read_text().split()} == {"table5-small.json", "table5-huge.json"}
 
 
 def test_each_library_has_its_own_cache(extension, monkeypatch, tmp_path):

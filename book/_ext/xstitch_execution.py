@@ -72,6 +72,8 @@ def fill_cache(app, env, docnames):
     from xstitch_lib.studies.queue import KEEP_MEMORY, cores
 
     cache, at_a_time = get_cache(folder), min(cores(), len(missing))
+    recorded = (LIBRARY / "recorded").glob("*-*.json")
+    begun = states([path.name for path in recorded])  # one may change meanwhile
 
     def keep(chapter):
         cache.cache_notebook_bundle(
@@ -80,7 +82,7 @@ def fill_cache(app, env, docnames):
                 str(chapter.path),
                 data={
                     "execution_seconds": chapter.seconds,
-                    "records": states(chapter.records),
+                    "records": {name: begun.get(name) for name in chapter.records},
                 },
             ),
             check_validity=False,
@@ -91,7 +93,6 @@ def fill_cache(app, env, docnames):
     environment = {**KEEP_MEMORY, "OMP_NUM_THREADS": "1", **os.environ}
     asyncio.run(run_all(missing, keep, at_a_time, environment))
     if failed := [chapter for chapter in missing if chapter.failure]:
-        mark_of(app).unlink(missing_ok=True)  # no page was touched
         sys.exit(report(failed))  # no exception: its traceback would come last
 
 
@@ -118,7 +119,12 @@ def missing_from(folder: Path, paths: list[Path]) -> list[Chapter]:
                 cache.get_cache_bundle(record.pk)
                 if states(read := record.data["records"]) == read:
                     continue
-            except (KeyError, ValueError, OSError):  # after a kill, or a full disk
+            except (
+                KeyError,
+                TypeError,
+                ValueError,
+                OSError,
+            ):  # after a kill, or a full disk
                 shutil.rmtree(folder / "executed" / record.hashkey, ignore_errors=True)
         missing.append(chapter)
     return missing

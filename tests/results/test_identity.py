@@ -154,3 +154,26 @@ def test_code_that_was_changed_after_the_process_began_is_nobody_elses(monkeypat
     assert code() == code() == identity.training_code()
     monkeypatch.setattr(identity, "IMPORTED", 0.0)
     assert code() != code()
+
+
+def test_the_code_of_a_class_from_outside_is_known_too():
+    def made(factor):
+        class Scaled(CrossStitch):
+            name: ClassVar[str] = "scaled"
+
+            def train(self, bench):
+                return [x * 2 for x in (1, factor)] if factor else bench
+
+        return Scaled
+
+    def otherwise():
+        class Scaled(CrossStitch):
+            name: ClassVar[str] = "scaled otherwise"
+
+            def train(self, bench):
+                return [x * 3 for x in (1, 2)]
+
+        return Scaled
+
+    assert identity.code_of(CrossStitch, Split) == ""
+    assert identity.code_of(made(1)) == identity.code_of(made(1)) != identity.code_of(otherwise())

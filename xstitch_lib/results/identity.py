@@ -3,11 +3,12 @@
 A record's cell is told by its settings: the scale's, the arm's changes, its method and all of that method's options,
 as plain data with every default written out. Code does not enter: a record stays what it is when the library goes on,
 and says from which commit it comes. A checkpoint, and with it a live run, is told by the same and by the code that
-trains: changed code trains anew.
+trains, the library's and that of classes from outside: changed code trains anew.
 """
 
 import ast
 import hashlib
+import inspect
 import json
 import os
 import time
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, fields
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 LIBRARY = Path(__file__).parents[1]
@@ -88,6 +90,29 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapp
 
 def _defaults(of: Any) -> dict[str, Any]:
     return {f.name: plain(f.default) for f in fields(of) if f.default is not MISSING}
+
+
+def code_of(*kinds: type) -> str:
+    """A digest of the methods that classes from outside the library define; "" for the library's own.
+
+    `training_code` knows nothing of these: a task, method or world of a notebook. What they call elsewhere is not seen.
+    """
+    outside = [one for kind in kinds for one in kind.__mro__ if not one.__module__.startswith(OURS)]
+    told = [
+        f"{one.__qualname__} {name} {_told(found.__code__)}"
+        for one in outside
+        for name, found in sorted(vars(one).items())
+        if inspect.isfunction(found)
+    ]
+    return hashlib.sha256("".join(told).encode()).hexdigest()[:16] if told else ""
+
+
+OURS = (LIBRARY.name, "builtins", "abc", "typing", "torch")
+
+
+def _told(code: CodeType) -> str:
+    constants = [_told(value) if isinstance(value, CodeType) else repr(value) for value in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
 @cache

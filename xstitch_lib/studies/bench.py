@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from xstitch_lib.data.tensors import fingerprint
 from xstitch_lib.networks.named import Named
-from xstitch_lib.results.identity import training_code
+from xstitch_lib.results.identity import code_of, training_code
 from xstitch_lib.results.provenance import has_bf16
 from xstitch_lib.studies.live import live_runs, mark_as_used
 from xstitch_lib.studies.scale import Scale
@@ -146,7 +146,8 @@ class Bench:
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
         start, versions = fingerprint(net.state_dict()), f"torch {torch.__version__} numpy {np.__version__}"
-        described = f"{scale} {self.precision} {training_code()} {versions} {name} {start}"
+        outside = code_of(type(self.scale), *[type(task) for task in self.world.tasks.values()])
+        described = f"{scale} {self.precision} {training_code()}{outside} {versions} {name} {start}"
         digest = hashlib.sha256(described.encode()).hexdigest()[:12]
         return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"
 

@@ -1,4 +1,4 @@
-"""Fetching the official files, in as many goes as the line needs."""
+"""Fetching the official files, in as many goes as the line needs: pooch, which fetches Fashion-MNIST, starts over."""
 
 import hashlib
 import os

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import nn
 
-from xstitch_lib.results.identity import call
+from xstitch_lib.results.identity import call, code_of
 from xstitch_lib.tasks import Task
 from xstitch_lib.training.history import History
 
@@ -58,7 +58,8 @@ class Method(ABC):
         options = {f.name: getattr(self, f.name) for f in fields(self)}
         own = options.pop("unit_lr_scale", None)
         rate = bench.scale.unit_lr_scale if own is None else own
-        return bench.train(net, tasks, phase, f"{self.name} {part} {options} {rate}", unit_lr_scale=rate)
+        name = f"{self.name} {part} {options} {rate}{code_of(type(self))}"
+        return bench.train(net, tasks, phase, name, unit_lr_scale=rate)
 
     def both_phases(self, bench: "Bench", net: nn.Module) -> dict[int, History]:
         """A network that is trained from the start for all tasks."""
