@@ -33,3 +33,11 @@ def test_a_file_imports_only_from_its_left():
         if LAYERS.index(other) > LAYERS.index(layer(path))
     ]
     assert not found, "\n".join(found)
+
+
+def test_imports_say_from_which_file_of_the_library_they_take():
+    """What `xstitch_lib.results.identity` follows: no `import xstitch_lib.x`, nothing relative."""
+    for path in sorted(LIBRARY.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            whole = isinstance(node, ast.Import) and any([one.name.startswith(LIBRARY.name) for one in node.names])
+            assert not whole and not (isinstance(node, ast.ImportFrom) and node.level), f"{path}:{node.lineno}"

@@ -76,6 +76,8 @@ def fill_cache(app, env, docnames):
     begun = states([path.name for path in recorded])  # one may change meanwhile
 
     def keep(chapter):
+        if library_hash()[:16] != folder.name:
+            raise RuntimeError("the library was changed meanwhile, build again")
         cache.cache_notebook_bundle(
             CacheBundleIn(
                 chapter.notebook,

@@ -1,10 +1,14 @@
 """When two runs are the same."""
 
 import ast
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, make_dataclass, replace
 from typing import ClassVar
 
 import pytest
+import torch
 from tiny_study import SCALE
 
 from xstitch_lib.results import identity
@@ -156,24 +160,56 @@ def test_code_that_was_changed_after_the_process_began_is_nobody_elses(monkeypat
     assert code() != code()
 
 
-def test_the_code_of_a_class_from_outside_is_known_too():
-    def made(factor):
-        class Scaled(CrossStitch):
-            name: ClassVar[str] = "scaled"
+def outside(**parts):
+    return type("Outside", (), {"__module__": "somebody", "__qualname__": "Outside", **parts})
 
-            def train(self, bench):
-                return [x * 2 for x in (1, factor)] if factor else bench
 
-        return Scaled
+def one(self, x=1):
+    """Something."""
+    return x in {"a", "b", "c"}
 
-    def otherwise():
-        class Scaled(CrossStitch):
-            name: ClassVar[str] = "scaled otherwise"
 
-            def train(self, bench):
-                return [x * 3 for x in (1, 2)]
+def other(self, x=1):
+    return x in {"a", "b", "d"}
 
-        return Scaled
 
-    assert identity.code_of(CrossStitch, Split) == ""
-    assert identity.code_of(made(1)) == identity.code_of(made(1)) != identity.code_of(otherwise())
+def again(self, x=2):
+    return x in {"a", "b", "c"}
+
+
+def undocumented(self, x=1):
+    return x in {"a", "b", "c"}
+
+
+def test_the_code_of_classes_from_outside_is_known_too():
+    assert identity.code_of(CrossStitch, Split, torch.nn.Linear, None) == ""
+    assert identity.code_of(outside(run=one)) == identity.code_of(outside(run=undocumented)) != ""
+    kinds = [
+        {"run": one},
+        {"run": other},
+        {"run": again},
+        {"run": staticmethod(one)},
+        {"run": one, "size": 1},
+        {"run": one, "size": 2},
+        {"run": torch.no_grad()(other), "size": 2},
+        {"run": property(again), "size": 2},
+    ]
+    found = [identity.code_of(outside(**kind)) for kind in kinds]
+    assert found[0] == found[3] and len({*found}) == len(found) - 1
+    assert identity.code_of(one) != identity.code_of(other)
+
+
+def test_it_is_the_same_in_every_process():
+    """The order of a set's text is not."""
+    code = "import sys; sys.path[:0] = sys.argv[1:]; import test_identity as t; print(t.identity.code_of(t.one))"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code, *sys.path],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -111,6 +112,15 @@ def test_the_same_content_is_the_same_files_and_new_arrays_take_the_place_of_the
     record.save(content | {"cells": content["cells"][:2]}, saved)
     after = {path.name for path in saved.iterdir()}
     assert len(after) == 2 and len(after & {*before}) == 1
+
+
+def test_several_processes_may_save_one_record(content, saved):
+    """Each its own arrays; whoever is last, both files are its."""
+    parts = [content | {"cells": content["cells"][:n]} for n in (1, 2, 3, 4)] * 6
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda part: record.save(part, saved), parts))
+    assert len(record.load("tiny", "small", saved).content["cells"]) in (1, 2, 3, 4)
+    assert len(list(saved.iterdir())) == 2
 
 
 def test_damaged_or_missing_arrays_are_refused(saved):

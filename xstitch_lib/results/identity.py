@@ -12,7 +12,7 @@ import inspect
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, asdict, fields
 from functools import cache
 from pathlib import Path
@@ -92,27 +92,46 @@ def _defaults(of: Any) -> dict[str, Any]:
     return {f.name: plain(f.default) for f in fields(of) if f.default is not MISSING}
 
 
-def code_of(*kinds: type) -> str:
-    """A digest of the methods that classes from outside the library define; "" for the library's own.
-
-    `training_code` knows nothing of these: a task, method or world of a notebook. What they call elsewhere is not seen.
-    """
-    outside = [one for kind in kinds for one in kind.__mro__ if not one.__module__.startswith(OURS)]
-    told = [
-        f"{one.__qualname__} {name} {_told(found.__code__)}"
-        for one in outside
-        for name, found in sorted(vars(one).items())
-        if inspect.isfunction(found)
-    ]
-    return hashlib.sha256("".join(told).encode()).hexdigest()[:16] if told else ""
-
-
 OURS = (LIBRARY.name, "builtins", "abc", "typing", "torch")
 
 
-def _told(code: CodeType) -> str:
-    constants = [_told(value) if isinstance(value, CodeType) else repr(value) for value in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {constants}"
+def code_of(*things: type | Callable[..., Any] | None) -> str:
+    """A digest of classes and functions from outside the library; "" for the library's own, None and torch's.
+
+    `training_code` knows nothing of these: a task, a method, a layer or a world of a notebook. It is of their methods
+    with their defaults, properties and constants; what they call elsewhere is not seen.
+    """
+    told = {_described(one) for thing in things for one in getattr(thing, "__mro__", (thing,)) if _is_outside(one)}
+    return hashlib.sha256("".join(sorted(told)).encode()).hexdigest()[:16] if told else ""
+
+
+def _is_outside(thing: Any) -> bool:
+    module = getattr(thing, "__module__", None)
+    return module is not None and module.partition(".")[0] not in OURS
+
+
+def _described(thing: Any) -> str:
+    if not isinstance(thing, type):
+        return _told(thing)
+    own = {name: found for name, found in vars(thing).items() if name not in ("__module__", "__doc__")}
+    return f"{thing.__qualname__} {[(name, _told(found)) for name, found in sorted(own.items())]}"
+
+
+def _told(value: Any) -> str:
+    """Code and plain data as text that is the same in every process; of all else its kind."""
+    value = getattr(value, "fget", None) or getattr(value, "__func__", value)
+    value = inspect.unwrap(value) if callable(value) else value
+    if inspect.isfunction(value):
+        defaults = [value.__defaults__, tuple(sorted((value.__kwdefaults__ or {}).items()))]
+        constants = [_told(one) for one in value.__code__.co_consts if one != value.__doc__]
+        return f"{value.__code__.co_code.hex()} {value.__code__.co_names} {constants} {_told(tuple(defaults))}"
+    if isinstance(value, CodeType):
+        return f"{value.co_code.hex()} {value.co_names} {[_told(one) for one in value.co_consts]}"
+    if isinstance(value, frozenset | set):
+        return f"{sorted(map(_told, value))}"
+    if isinstance(value, tuple | list):
+        return f"{[_told(one) for one in value]}"
+    return repr(value) if isinstance(value, str | bytes | int | float | complex | None) else type(value).__qualname__
 
 
 @cache

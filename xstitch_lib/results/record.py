@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from xstitch_lib.files import replacing
 from xstitch_lib.results.arrays import apart, joined, number, read
@@ -179,15 +181,21 @@ def load(study: str, scale: str = "full", folder: Path = FOLDER) -> Record:
             f"{study} has not been recorded at scale {scale!r}: see `xstitch list` for what is, and "
             f"`xstitch run {study} --scale …` to record one of its scales"
         )
+    content = _content(path)
+    if not path.with_name(content["arrays"]["file"]).exists():  # another process may have written a new one just now
+        content = _content(path)
+    arrays = content.pop("arrays")
+    numbers = read(path.with_name(arrays["file"]), arrays["sha256"])
+    return Record({**content, "cells": joined(content["cells"], numbers)})
+
+
+def _content(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(f"{path} is damaged, it is not JSON ({error}): restore it from the repository") from error
     check(content, path)
-    arrays = content.pop("arrays")
-    return Record(
-        {**content, "cells": joined(content["cells"], read(path.with_name(arrays["file"]), arrays["sha256"]))}
-    )
+    return content
 
 
 def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
@@ -207,14 +215,21 @@ def save(content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
     check({**head, "cells": cells}, path)
     lines = ",\n".join([json.dumps(cell, allow_nan=False, separators=(",", ":")) for cell in cells])
     head = json.dumps(head, allow_nan=False, indent=1)
-    with replacing(beside) as file:
-        file.write(packed.getvalue())
-    with replacing(path) as file:
-        file.write((head.removesuffix("[]\n}") + f"[\n{lines}\n]}}\n").encode())  # a line a cell: diffs stay readable
-    for old in path.parent.glob(f"{path.stem}.*.npz"):
-        if old != beside:
-            old.unlink()
+    with _turn(path):
+        with replacing(beside) as file:
+            file.write(packed.getvalue())
+        with replacing(path) as file:
+            file.write((head.removesuffix("[]\n}") + f"[\n{lines}\n]}}\n").encode())  # a line a cell: readable diffs
+        for old in path.parent.glob(f"{path.stem}.{'[0-9a-f]' * 8}.npz"):
+            if old != beside:
+                old.unlink()
     return path
+
+
+def _turn(path: Path) -> FileLock:
+    """Held by whoever writes a record's two files; it lies where temporary files do, one a user."""
+    name = hashlib.sha256(f"{Path.home()} {path.resolve()}".encode()).hexdigest()[:16]
+    return FileLock(Path(tempfile.gettempdir()) / f"xstitch-record-{name}.lock")
 
 
 def check(content: Any, path: Path) -> None:

@@ -146,7 +146,10 @@ class Bench:
         scale = {field.name: getattr(self.scale, field.name) for field in fields(self.scale) if field.name not in later}
         scale |= {"steps": self.scale.steps[: phase + 1], "lr": self.scale.lr[: phase + 1]}
         start, versions = fingerprint(net.state_dict()), f"torch {torch.__version__} numpy {np.__version__}"
-        outside = code_of(type(self.scale), *[type(task) for task in self.world.tasks.values()])
+        world, layers = self.world, {type(module) for module in net.modules()}
+        outside = code_of(
+            type(self.scale), type(world), world.tower, world.augment, *map(type, world.tasks.values()), *layers
+        )
         described = f"{scale} {self.precision} {training_code()}{outside} {versions} {name} {start}"
         digest = hashlib.sha256(described.encode()).hexdigest()[:12]
         return f"seed{self.seed}-{name.split()[0]}-{phase}-{digest}.ckpt"

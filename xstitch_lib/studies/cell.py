@@ -47,7 +47,7 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> dict[str, Any
         trained = arm.method.train(bench)
     except FloatingPointError as error:
         step = " ".join(str(error).split()[:3])
-        return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started)}
+        return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started + bench.waited)}
     runs = {id(history): history for phases in trained.histories.values() for history in phases.values()}
     before = sum([history.seconds_before for history in runs.values()])
     world = bench.world
@@ -91,6 +91,8 @@ def read(path: Path, arm: Arm, scale: Scale) -> dict[str, Any]:
         ValueError: if it was made with other settings than its arm and scale have now.
     """
     cell = json.loads(path.read_text(), object_hook=decode)
+    if "settings" not in cell:
+        raise ValueError(f"{path} is of an older version of the library: delete it, or use another folder")
     if differing := identity.differences(cell["settings"], scale, arm.method, arm.changes):
         raise ValueError(
             f"{path} was made with other settings than its study has now ({'; '.join(differing)}): delete it, or use "

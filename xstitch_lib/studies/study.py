@@ -89,7 +89,8 @@ class Study:
             ValueError: if the study has other settings now.
         """
         scale = recorded.content["scale"]
-        for found in recorded.whole_seeds().content["cells"]:
+        kept = recorded.whole_seeds() if {*self.names(scale)} <= {*recorded.content["arms"]} else None
+        for found in kept.content["cells"] if kept else []:
             arm, stored = self.arm(found["arm"]), recorded.settings(found["arm"])
             own = {"settings": stored, "quantities": recorded.content["quantities"]}
             if differing := identity.differences(stored, self.scale(scale), arm.method, arm.changes):
@@ -158,4 +159,8 @@ class Study:
 
 def _quantities(cells: Iterable[Mapping[str, Any]]) -> Quantities:
     """Those of all cells, whose worlds may have other tasks."""
-    return Quantities.read({task: own for cell in cells for task, own in cell["quantities"].items()})
+    found: dict[str, dict[str, Any]] = {}
+    for one in cells:
+        for task, own in one["quantities"].items():
+            found.setdefault(task, {}).update(own)
+    return Quantities.read(found)

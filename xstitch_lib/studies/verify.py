@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -24,8 +25,11 @@ def recorded_settings(record: Record, arm: str) -> tuple[Arm, Scale]:
     stored = record.content["arms"][arm]
     if stored["method"] not in Method.known:
         raise ValueError(f"no method {stored['method']!r}: choose one of {', '.join(Method.known)}")
-    method = Method.known[stored["method"]](**tuples(stored["options"]))
-    return Arm(arm, method, tuples(stored["changes"])), recorded_scale(record.content["settings"])
+    kind, scale = Method.known[stored["method"]], recorded_scale(record.content["settings"])
+    for of, told in ((kind, stored["options"]), (type(scale), stored["changes"])):
+        if gone := set(told) - {f.name for f in fields(of)}:
+            raise ValueError(f"{of.__name__} has no {', '.join(sorted(gone))} any more: check out the recorded commit")
+    return Arm(arm, kind(**tuples(stored["options"])), tuples(stored["changes"])), scale
 
 
 def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from xstitch_lib.looking import align
+from xstitch_lib.looking.align import align
 from xstitch_lib.networks import stitch
 from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.studies.bench import Bench
