@@ -41,7 +41,7 @@ class Angle:
     def metric(self):
         return MeanError(self)
 
-    def predict(self, output, size=None):
+    def predict(self, output, batch=None):
         return torch.atan2(output[:, 0], output[:, 1]) / 2
 
     def draw(self, answer):

@@ -103,7 +103,7 @@ def test_a_prediction_is_unit_and_lies_among_the_codewords(seed, sharpness):
 def test_a_sure_prediction_is_the_codeword():
     codewords = torch.arange(6).view(1, 2, 3)
     assert torch.equal(TASK.predict(sure(codewords)).permute(0, 2, 3, 1).reshape(6, 3), AXES)
-    assert TASK.predict(sure(codewords), size=(20, 30)).shape == (1, 3, 20, 30)
+    assert TASK.predict(sure(codewords), {"image": torch.zeros(1, 3, 20, 30)}).shape == (1, 3, 20, 30)
 
 
 def test_codewords_that_cancel_out_are_no_lucky_guess():
@@ -138,7 +138,7 @@ def test_metrics_are_those_of_all_pixels_at_once(seed, size):
         metric.update(some, {"normals": their_normals})
     found = metric.compute()
     assert metric.compute() == found
-    error = angles(TASK.predict(output, (4, 5)), normals)[normals.any(1)].numpy()
+    error = angles(TASK.predict(output, {"normals": normals}), normals)[normals.any(1)].numpy()
     within = {limit: 100 * (error < float(limit)).mean() for limit in ("11.25", "22.5", "30")}
     assert found == pytest.approx({"mean": error.mean(), "median": np.median(error), **within}, rel=1e-5)
 

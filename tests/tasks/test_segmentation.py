@@ -106,7 +106,7 @@ def test_evaluation_is_at_the_size_of_the_labels_whatever_the_stride_of_the_loss
     metric.update(coarse, {"seg": labels})
     assert metric.per_class() == {"0": {"IU": 100.0, "pixels": 8}, "1": {"IU": 100.0, "pixels": 8}}
     assert task.losses(coarse, {"seg": labels})["loss"][1] == 4
-    assert torch.equal(task.predict(coarse, (4, 4)), labels)
+    assert torch.equal(task.predict(coarse, {"image": torch.zeros(1, 3, 4, 4)}), labels)
     assert task.predict(coarse).shape == (1, 1, 2)
 
 

@@ -48,6 +48,11 @@ class Ragged:
         counts = torch.tensor([len(rows) for rows in samples], device=samples[0].device)
         return cls(torch.cat(list(samples)), counts)
 
+    @classmethod
+    def cat(cls, parts: "Sequence[Ragged]") -> "Ragged":
+        """The samples of several, one after the other."""
+        return cls(torch.cat([part.values for part in parts]), torch.cat([part.counts for part in parts]))
+
     def __len__(self) -> int:
         return len(self.counts)
 
@@ -83,6 +88,10 @@ class Ragged:
         starts, counts = (self.counts.cumsum(0) - self.counts)[rows], self.counts[rows]
         places = torch.repeat_interleave(starts - counts.cumsum(0) + counts, counts)
         return Ragged(self.values[places + torch.arange(len(places), device=self.device)], counts)
+
+    def split(self, size: int) -> "list[Ragged]":
+        """The samples in their order, ``size`` at a time and the rest, as of a tensor."""
+        return [self[start : start + size] for start in range(0, len(self), size)]
 
     def to(self, device: torch.device | str | None) -> "Ragged":
         return self if device is None else Ragged(self.values.to(device), self.counts.to(device))

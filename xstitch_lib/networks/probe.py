@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xstitch_lib.data.ragged import Ragged
+
 
 @contextmanager
 def in_mode(net: nn.Module, training: bool) -> Iterator[None]:
@@ -71,7 +73,7 @@ def batch_for(net: nn.Module, example: Any) -> Any:
     weights = next(net.parameters(), torch.empty(0))
     if _is_shape(example):
         return torch.zeros([int(size) for size in example], dtype=weights.dtype, device=weights.device)
-    return example.to(weights.device) if isinstance(example, Tensor) else example
+    return example.to(weights.device) if isinstance(example, Tensor | Ragged) else example
 
 
 def _is_shape(example: Any) -> bool:

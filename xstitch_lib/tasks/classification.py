@@ -63,8 +63,8 @@ class Classification:
         """A fresh `Accuracy`."""
         return Accuracy(self)
 
-    def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """(B, K) scores → (B,) classes; ``size`` is for tasks with a label for every pixel."""
+    def predict(self, output: Tensor, batch: Mapping[str, Tensor] | None = None) -> Tensor:
+        """(B, K) scores → (B,) classes."""
         return output.argmax(dim=1)
 
     def draw(self, answer: Tensor) -> list[str]:

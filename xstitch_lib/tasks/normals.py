@@ -12,7 +12,7 @@ from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.tasks.angles import angles, length, unit
 from xstitch_lib.tasks.codebook import fit_codebook, sample_known
 from xstitch_lib.tasks.labels import required
-from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, upsample
+from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, fine_size, upsample
 from xstitch_lib.tasks.quantities import Quantity
 
 TOLERANCE = 1e-2  # of a normal's length; half precision and 8 bits pass
@@ -112,12 +112,12 @@ class SurfaceNormals:
         """A fresh `AngularError`."""
         return AngularError(self)
 
-    def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """(B, K, h, w) scores → (B, 3, H, W) unit normals; ``size`` (H, W) is the output's own where not given.
+    def predict(self, output: Tensor, batch: Mapping[str, Tensor] | None = None) -> Tensor:
+        """(B, K, h, w) scores → (B, 3, H, W) unit normals, of the size of the labels or images, or the output's own.
 
         The mean of the codewords, each weighed by its softmax probability. All-zero where they cancel out.
         """
-        size = size or output.shape[2:]
+        size = fine_size(self.target, output, batch)
         chances = upsample(output, size).softmax(3).flatten(1, 2)
         return unit(self._words(output).T @ chances.mT).unflatten(2, size)
 
@@ -165,7 +165,7 @@ class AngularError:
     def update(self, output: Tensor, batch: Mapping[str, Tensor]) -> None:
         """Count one batch, at the labels' size; unknown normals do not count."""
         normals = self.task._normals(output, batch)
-        self.add(self.task.predict(output, normals.shape[2:]), normals)
+        self.add(self.task.predict(output, batch), normals)
 
     def add(self, predicted: Tensor, normals: Tensor) -> None:
         """Count predicted normals (B, 3, H, W)."""

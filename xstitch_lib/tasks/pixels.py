@@ -1,5 +1,7 @@
 """Scores for every pixel: brought to the labels' size, and their loss."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -57,6 +59,13 @@ def cross_entropy(scores: Tensor, labels: Tensor, size: tuple[int, int], stride:
     labels = labels.flatten()
     scores = upsample(scores, size, stride).flatten(0, 2)
     return F.cross_entropy(scores, labels, ignore_index=IGNORE, reduction="sum"), (labels != IGNORE).sum()
+
+
+def fine_size(target: str, output: Tensor, batch: Mapping[str, Tensor] | None) -> tuple[int, int]:
+    """(H, W) of a batch's labels ``target``, else of its images, else of the output itself."""
+    named = batch or {}
+    fine = named.get(target, named.get("image", output))
+    return tuple(fine.shape[-2:])
 
 
 def check_size(name: str, target: str, labels: Tensor, images: Tensor, stride: int) -> None:

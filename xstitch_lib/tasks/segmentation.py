@@ -10,7 +10,7 @@ from torch import Tensor
 from xstitch_lib.data.tensors import IGNORE
 from xstitch_lib.tasks.confusion import Confusion, percent
 from xstitch_lib.tasks.labels import check_range, class_names, integers, required
-from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, upsample
+from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, fine_size, upsample
 from xstitch_lib.tasks.quantities import Quantity
 
 # A light grey, the seven colours of Okabe and Ito, then always the one farthest from all before and from black, in
@@ -40,7 +40,7 @@ class SemanticSegmentation:
             than the images.
 
     >>> seg = SemanticSegmentation("seg", classes=2, names=["wall", "floor"])
-    >>> seg.predict(torch.tensor([[[[9.0, 0.0]], [[0.0, 9.0]]]]), size=(1, 4))
+    >>> seg.predict(torch.tensor([[[[9.0, 0.0]], [[0.0, 9.0]]]]), {"image": torch.rand(1, 3, 1, 4)})
     tensor([[[0, 0, 1, 1]]])
 
     Source: section 5, after Long, Shelhamer and Darrell (CVPR 2015).
@@ -89,9 +89,9 @@ class SemanticSegmentation:
         counts = torch.bincount(labels[labels != IGNORE].flatten(), minlength=self.classes)
         return dict(zip(self.names, counts.tolist(), strict=True))
 
-    def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """(B, K, h, w) scores → (B, H, W) classes; ``size`` (H, W) is the output's own where not given."""
-        return upsample(output, size or output.shape[2:]).argmax(3)
+    def predict(self, output: Tensor, batch: Mapping[str, Tensor] | None = None) -> Tensor:
+        """(B, K, h, w) scores → (B, H, W) classes, of the size of the batch's labels or images, or the output's own."""
+        return upsample(output, fine_size(self.target, output, batch)).argmax(3)
 
     def draw(self, answer: Tensor) -> Tensor:
         """(B, H, W) classes → (B, H, W, 3) colours in [0, 1], black for `IGNORE`; 40 colours, then they repeat."""
@@ -118,7 +118,7 @@ class IntersectionOverUnion:
     def update(self, output: Tensor, batch: Mapping[str, Tensor]) -> None:
         """Count one batch, at the labels' size."""
         labels = self.task._labels(output, batch)
-        self.confusion.add(labels, self.task.predict(output, labels.shape[1:]))
+        self.confusion.add(labels, self.task.predict(output, batch))
 
     def compute(self) -> dict[str, float]:
         """In percent: "pixacc", pixels that are right; "mIU", the mean IU; "fwIU", each class weighed by its labels.

@@ -54,8 +54,15 @@ class Task(Protocol):
     def metric(self) -> Metric:
         """A fresh counter."""
 
-    def predict(self, output: Any, size: tuple[int, int] | None = None) -> Any:
-        """The network's output as the answer a reader understands: labels, of ``size`` (H, W) if they are maps."""
+    def predict(self, output: Any, batch: Batch | None = None) -> Any:
+        """The network's output as the answer a reader understands: labels, one a sample.
+
+        Args:
+            batch: what was given to the network; maps are brought to the size of its "image", where it is there.
+        """
 
     def draw(self, answer: Any) -> Any:
-        """Labels or predictions of a batch for the eye: maps as colours (B, H, W, 3) in [0, 1], classes as words."""
+        """Labels or predictions of a batch for the eye.
+
+        Maps as colours (B, H, W, 3) in [0, 1], classes as words, boxes as a list of `Mark` a picture.
+        """

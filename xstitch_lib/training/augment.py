@@ -1,11 +1,12 @@
 """Augmentation: mirrored and recoloured copies of a batch (the paper's, section 5), and enlarged ones.
 
 Functions of a batch that return a new one. Their randomness comes from torch's global generator of the batch's
-device, which `fit` seeds and its checkpoints hold.
+device, which `fit` seeds and its checkpoints hold. One that keeps a state of its own has ``begin(seed)``, which gives
+a fresh one for a run, ``state_dict`` and ``load_state_dict``, as `sample_regions` makes it.
 """
 
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from xstitch_lib.tasks.angles import unit
 
 JITTER = 0.2  # brightness, contrast and saturation vary by up to a fifth
 ZOOM = 1.5  # at most, in each direction
+BOXES = ("boxes", "regions")
+OF_BOXES = ("object", "labels", "attributes", "difficult")  # mirrored, a chair is a chair
 
 
 def flip(batch: Batch) -> Batch:
@@ -24,25 +27,37 @@ def flip(batch: Batch) -> Batch:
 
     Args:
         batch: name → tensor. "image" is (B, C, H, W); whatever else ends in (H, W) is a map of labels. "normals"
-            (B, 3, H, W) point to the other side in the mirror, so their x changes sign.
+            (B, 3, H, W) point to the other side in the mirror, so their x changes sign. "boxes" and "regions" (K, 4),
+            each a `Ragged`, move along.
 
     >>> flip({"image": torch.rand(1, 3, 1, 2), "seg": torch.tensor([[[0, 1]]])})["seg"]
     tensor([[[1, 0]]])
     """
-    flipped = {name: x.flip(-1) for name, x in _maps(batch).items()}
+    boxes = {name: x for name, x in batch.items() if name in BOXES}
+    flipped = {name: x.flip(-1) for name, x in _maps(batch, (*BOXES, *OF_BOXES)).items()}
     if "normals" in flipped:
         flipped["normals"][:, 0].neg_()
+    flipped |= {name: _flipped_boxes(x, batch["image"].shape[-1]) for name, x in boxes.items()}
     return {**batch, **flipped}
+
+
+def _flipped_boxes(boxes: Ragged, width: int) -> Ragged:
+    left, top, right, bottom = boxes.values.unbind(1)
+    return Ragged(torch.stack([width - right, top, width - left, bottom], 1), boxes.counts)
 
 
 def mirror(batch: Batch) -> Batch:
     """`flip` each sample with probability ½."""
     image, flipped = batch["image"], flip(batch)
     chosen = torch.rand(len(image), device=image.device) < 0.5
-    return {
-        name: x if flipped[name] is x else torch.where(chosen.view(-1, *[1] * (x.ndim - 1)), flipped[name], x)
-        for name, x in batch.items()
-    }
+    return {name: x if flipped[name] is x else _either(chosen, flipped[name], x) for name, x in batch.items()}
+
+
+def _either(chosen: Tensor, first: Tensor | Ragged, second: Tensor | Ragged) -> Tensor | Ragged:
+    """Each sample from the first batch where it is chosen, else from the second."""
+    if isinstance(first, Ragged):
+        return Ragged(torch.where(chosen[first.sample][:, None], first.values, second.values), first.counts)
+    return torch.where(chosen.view(-1, *[1] * (first.ndim - 1)), first, second)
 
 
 def crop(batch: Batch, zoom: Tensor, place: Tensor) -> Batch:
@@ -118,23 +133,45 @@ def compose(*steps: Callable[[Batch], Batch]) -> Callable[[Batch], Batch]:
     'compose(mirror, colour)'
     """
 
-    def composed(batch: Batch) -> Batch:
-        return reduce(lambda done, step: step(done), steps, batch)
-
-    composed.__qualname__ = f"compose({', '.join([step.__qualname__ for step in steps])})"
-    return composed
+    return _Composed(steps)
 
 
-def _maps(batch: Batch) -> Batch:
-    """What has a value for each pixel of the images, these included.
+class _Composed:
+    def __init__(self, steps: Sequence[Callable[[Batch], Batch]]):
+        self.steps = steps
+        self.__qualname__ = f"compose({', '.join([step.__qualname__ for step in steps])})"
+
+    def __call__(self, batch: Batch) -> Batch:
+        for step in self.steps:
+            batch = step(batch)
+        return batch
+
+    def begin(self, seed: int) -> "_Composed":
+        return _Composed([for_one_run(step, seed) for step in self.steps])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {str(i): step.state_dict() for i, step in enumerate(self.steps) if hasattr(step, "state_dict")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for i, own in state.items():
+            self.steps[int(i)].load_state_dict(own)
+
+
+def for_one_run(augment: Callable[[Batch], Batch], seed: int) -> Callable[[Batch], Batch]:
+    """An augmentation for one run: one with a state of its own begins anew, others are as they are."""
+    return augment.begin(seed) if hasattr(augment, "begin") else augment
+
+
+def _maps(batch: Batch, known: Sequence[str] = ()) -> Batch:
+    """What has a value for each pixel of the images, these included; ``known`` are other labels that are seen to.
 
     Raises:
         ValueError: if a batch has boxes or the like, whose places would stay behind.
     """
-    if ragged := [name for name, x in batch.items() if isinstance(x, Ragged)]:
+    if ragged := [name for name, x in batch.items() if isinstance(x, Ragged) and name not in known]:
         raise ValueError(
             f"mirrored or cropped pictures leave {', '.join(ragged)} where they were: write an augmentation that moves "
             "these too, a function of a batch"
         )
     size = batch["image"].shape[2:]
-    return {name: x for name, x in batch.items() if x.ndim > 2 and x.shape[-2:] == size}
+    return {name: x for name, x in batch.items() if isinstance(x, Tensor) and x.ndim > 2 and x.shape[-2:] == size}

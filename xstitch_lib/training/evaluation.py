@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from xstitch_lib.data.loaders import as_source
+from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.source import Batch, Source
 from xstitch_lib.networks.probe import in_mode
 from xstitch_lib.tasks import Metric, Task
@@ -49,14 +50,23 @@ def count(net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: i
     return metrics
 
 
-def predict(net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int = 32) -> dict[str, Tensor]:
-    """A network's answers to all of ``data``: task → (N, ...) predictions, on the CPU. Arguments as for `evaluate`."""
+def predict(
+    net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int = 32
+) -> dict[str, Tensor | Ragged]:
+    """A network's answers to all of ``data``, on the CPU. Arguments as for `evaluate`.
+
+    Returns:
+        task → (N, ...) predictions, or a `Ragged` of N samples.
+    """
     answers = {name: [] for name in tasks}
     for outputs, batch in _outputs(net, tasks, data, batch_size):
-        size = batch["image" if "image" in batch else data.inputs[0]].shape[2:]
         for name, task in tasks.items():
-            answers[name].append(task.predict(outputs[name], size).cpu())
-    return {name: torch.cat(parts) for name, parts in answers.items()}
+            answers[name].append(task.predict(outputs[name], batch).to("cpu"))
+    return {name: _cat(parts) for name, parts in answers.items()}
+
+
+def _cat(parts: Sequence[Tensor | Ragged]) -> Tensor | Ragged:
+    return Ragged.cat(parts) if isinstance(parts[0], Ragged) else torch.cat(parts)
 
 
 @torch.no_grad()

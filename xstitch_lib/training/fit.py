@@ -16,6 +16,7 @@ from xstitch_lib.data.source import Batch, Source
 from xstitch_lib.networks.probe import in_mode
 from xstitch_lib.tasks import Task
 from xstitch_lib.tasks.quantities import Quantities
+from xstitch_lib.training.augment import for_one_run
 from xstitch_lib.training.batches import Batches
 from xstitch_lib.training.checkpoint import Checkpoint, RandomState, describe, own_random_state
 from xstitch_lib.training.evaluation import checked, evaluate, forward
@@ -98,6 +99,8 @@ def fit(
     random_state = RandomState(accelerator)
     parts = {"net": net, "objective": objective, "optimizer": solver, "schedule": scheduler, "batches": batches}
     parts |= {"history": history, "random": random_state}
+    augment = None if recipe.augment is None else for_one_run(recipe.augment, recipe.seed + 1000 * rank)
+    parts |= {"augment": augment} if hasattr(augment, "state_dict") else {}
     made_with = describe(settings, net, tasks, **data) if resume is not None else {}
     checkpoint = Checkpoint(resume, made_with, parts, accelerator)
 
@@ -117,8 +120,8 @@ def fit(
         quiet = None if accelerator.is_main_process else True  # None: quiet without a terminal
         for step in (bar := tqdm(range(done + 1, steps + 1), initial=done, total=steps, disable=quiet)):
             batch = batches.draw()
-            if recipe.augment is not None:
-                batch = recipe.augment(batch)
+            if augment is not None:
+                batch = augment(batch)
             batch |= {name: batch[name].to(memory_format=layout) for name in pictures}
             solver.zero_grad()
             sums: Tensor | float = 0.0

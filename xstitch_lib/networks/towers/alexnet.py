@@ -54,20 +54,27 @@ def small_alexnet_fcn(outputs: int, stride: int = 8, width: int = 16) -> nn.Sequ
         raise ValueError(f"small_alexnet_fcn has a stride of 8 or 4; got stride={stride}")
     tower = nn.Sequential(
         OrderedDict(
-            conv1=_with_relu(_PictureConv(3, width, 5, stride=2, padding=2, mean=[0.5] * 3, std=[1.0] * 3)),
-            pool1=nn.MaxPool2d(2),
-            conv2=_with_relu(nn.Conv2d(width, 2 * width, 5, padding=2)),
-            pool2=nn.MaxPool2d(2) if stride == 8 else nn.MaxPool2d(3, stride=1, padding=1),
-            conv3=_with_relu(nn.Conv2d(2 * width, 3 * width, 3, padding=1)),
-            conv4=_with_relu(nn.Conv2d(3 * width, 3 * width, 3, padding=1)),
-            conv5=_with_relu(nn.Conv2d(3 * width, 2 * width, 3, padding=1)),
-            pool5=nn.MaxPool2d(3, stride=1, padding=1),
+            **small_alexnet_convs(stride, width),
             fc6=_with_relu(nn.Conv2d(2 * width, 6 * width, 3, padding=1)),
             fc7=_with_relu(nn.Conv2d(6 * width, 6 * width, 1)),
             fc8=nn.Conv2d(6 * width, outputs, 1),
         )
     )
-    return _started(tower)
+    return started(tower)
+
+
+def small_alexnet_convs(stride: int, width: int) -> dict[str, nn.Module]:
+    """conv1 to pool5 of `small_alexnet_fcn`."""
+    return dict(
+        conv1=_with_relu(_PictureConv(3, width, 5, stride=2, padding=2, mean=[0.5] * 3, std=[1.0] * 3)),
+        pool1=nn.MaxPool2d(2),
+        conv2=_with_relu(nn.Conv2d(width, 2 * width, 5, padding=2)),
+        pool2=nn.MaxPool2d(2) if stride == 8 else nn.MaxPool2d(3, stride=1, padding=1),
+        conv3=_with_relu(nn.Conv2d(2 * width, 3 * width, 3, padding=1)),
+        conv4=_with_relu(nn.Conv2d(3 * width, 3 * width, 3, padding=1)),
+        conv5=_with_relu(nn.Conv2d(3 * width, 2 * width, 3, padding=1)),
+        pool5=nn.MaxPool2d(3, stride=1, padding=1),
+    )
 
 
 def alexnet_fcn(outputs: int, fc: int = 4096, dropout: float = 0.5) -> nn.Sequential:
@@ -112,14 +119,7 @@ def alexnet_fcn(outputs: int, fc: int = 4096, dropout: float = 0.5) -> nn.Sequen
     """
     tower = nn.Sequential(
         OrderedDict(
-            conv1=_with_relu(_PictureConv(3, 64, 11, stride=4, padding=5, mean=IMAGENET_MEAN, std=IMAGENET_STD)),
-            pool1=nn.MaxPool2d(3, stride=2, padding=1),
-            conv2=_with_relu(nn.Conv2d(64, 192, 5, padding=2)),
-            pool2=nn.MaxPool2d(3, stride=2, padding=1),
-            conv3=_with_relu(nn.Conv2d(192, 384, 3, padding=1)),
-            conv4=_with_relu(nn.Conv2d(384, 256, 3, padding=1)),
-            conv5=_with_relu(nn.Conv2d(256, 256, 3, padding=1)),
-            pool5=nn.MaxPool2d(3, stride=2, padding=1),
+            **alexnet_convs(),
             # what padding="same" does, without its warning about a copy
             fc6=nn.Sequential(nn.ZeroPad2d((2, 3, 2, 3)), *_with_relu(nn.Conv2d(256, fc, 6))),
             drop6=nn.Dropout(dropout),
@@ -128,7 +128,21 @@ def alexnet_fcn(outputs: int, fc: int = 4096, dropout: float = 0.5) -> nn.Sequen
             fc8=nn.Conv2d(fc, outputs, 1),
         )
     )
-    return _started(tower)
+    return started(tower)
+
+
+def alexnet_convs() -> dict[str, nn.Module]:
+    """conv1 to pool5 of `alexnet_fcn`."""
+    return dict(
+        conv1=_with_relu(_PictureConv(3, 64, 11, stride=4, padding=5, mean=IMAGENET_MEAN, std=IMAGENET_STD)),
+        pool1=nn.MaxPool2d(3, stride=2, padding=1),
+        conv2=_with_relu(nn.Conv2d(64, 192, 5, padding=2)),
+        pool2=nn.MaxPool2d(3, stride=2, padding=1),
+        conv3=_with_relu(nn.Conv2d(192, 384, 3, padding=1)),
+        conv4=_with_relu(nn.Conv2d(384, 256, 3, padding=1)),
+        conv5=_with_relu(nn.Conv2d(256, 256, 3, padding=1)),
+        pool5=nn.MaxPool2d(3, stride=2, padding=1),
+    )
 
 
 class _PictureConv(nn.Conv2d):
@@ -150,9 +164,10 @@ def _with_relu(conv: nn.Conv2d) -> nn.Sequential:
     return nn.Sequential(conv, nn.ReLU(inplace=True))
 
 
-def _started(tower: nn.Sequential) -> nn.Sequential:
+def started(tower: nn.Module) -> nn.Module:
+    """The tower, its convolutions and linear layers started He-normal, fc8 Gaussian with a deviation of 0.01."""
     for module in tower.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             nn.init.zeros_(module.bias)
     nn.init.normal_(tower.fc8.weight, std=0.01)

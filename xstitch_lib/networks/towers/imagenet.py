@@ -49,11 +49,11 @@ def imagenet_weights(fc: bool = False) -> dict[str, Tensor]:
         ) from error
 
 
-def load_imagenet(tower: nn.Sequential, weights: Mapping[str, Tensor]) -> None:
-    """Copy ImageNet's weights into the five convolutions of an `alexnet_fcn`, and into fc6 and fc7 if there are any.
+def load_imagenet(tower: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy ImageNet's weights into the five convolutions of an AlexNet, and into fc6 and fc7 if there are any.
 
     Args:
-        tower: changed in place; fc8 stays as it is.
+        tower: an `alexnet_fcn` or `alexnet_fast_rcnn`, changed in place; fc8 stays as it is.
         weights: "features.0.weight", "features.0.bias", … "features.10.bias" and perhaps "classifier.1.weight" … of
             ``torchvision.models.alexnet()``. A row of its first linear layer becomes a 6×6 filter of fc6.
 
@@ -69,7 +69,7 @@ def load_imagenet(tower: nn.Sequential, weights: Mapping[str, Tensor]) -> None:
     own = dict(tower.named_parameters())
     layers = CONVS | (FCS if any([key.startswith("classifier.") for key in weights]) else {})
     names = {
-        f"{place}.{kind}": f"{layer}.{1 if layer == 'fc6' else 0}.{kind}"  # fc6 pads first
+        f"{place}.{kind}": f"{layer}.{1 if layer == 'fc6' else 0}.{kind}"  # fc6 pads or flattens first
         for layer, place in layers.items()
         for kind in ("weight", "bias")
     }
@@ -78,7 +78,7 @@ def load_imagenet(tower: nn.Sequential, weights: Mapping[str, Tensor]) -> None:
             f"weights must have exactly the keys {', '.join(names)}; these are missing or too many: "
             f"{', '.join(wrong[:4])}; give it what imagenet_weights() returns"
         )
-    filters = {key: _as_filters(key, x) for key, x in weights.items()}
+    filters = {key: _shaped(x, own.get(names[key])) for key, x in weights.items()}
     for key, name in names.items():
         expected = tuple(own[name].shape) if name in own else "nothing"
         if tuple(filters[key].shape) != expected:
@@ -89,10 +89,10 @@ def load_imagenet(tower: nn.Sequential, weights: Mapping[str, Tensor]) -> None:
             own[name].copy_(filters[key])
 
 
-def _as_filters(key: str, x: Tensor) -> Tensor:
-    """A linear layer on a flattened 6×6 map, or on a vector, is a convolution of that size."""
-    side = {"classifier.1.weight": 6, "classifier.4.weight": 1}.get(key)
-    return x.view(len(x), -1, side, side) if side and x.ndim == 2 and x.shape[1] % side**2 == 0 else x
+def _shaped(x: Tensor, like: Tensor | None) -> Tensor:
+    """A linear layer on a flattened map, or on a vector, is a convolution of that size."""
+    fits = like is not None and x.ndim == 2 and (len(x), x.numel()) == (len(like), like.numel())
+    return x.view_as(like) if fits else x
 
 
 def _file(name: str) -> Path | None:

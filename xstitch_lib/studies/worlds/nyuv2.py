@@ -128,8 +128,8 @@ def nyuv2(scale: NYUScale) -> NYUWorld:
 class _Manhattan(SurfaceNormals):
     """Normals whose prediction is turned to the room's three directions; the border has no say in them."""
 
-    def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        inside = super().predict(output, size)[:, :, BORDER:-BORDER]
+    def predict(self, output: Tensor, batch: Mapping[str, Tensor] | None = None) -> Tensor:
+        inside = super().predict(output, batch)[:, :, BORDER:-BORDER]
         return F.pad(manhattan(inside), (0, 0, BORDER, BORDER))
 
 
