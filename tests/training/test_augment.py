@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from region_pictures import region_pictures
 from torch import nn
 from torch.nn import functional as F
 
@@ -212,8 +213,37 @@ def test_steps_follow_each_other_and_name_the_whole():
     assert texts == ["mirror", "compose(mirror, colour)", "compose(colour, mirror)"]
 
 
+def test_a_mirror_moves_boxes_and_regions_with_their_pixels():
+    batch = region_pictures().tensors
+    flipped = augment.flip(batch)
+    for name in ("boxes", "regions"):
+        for image, mirrored, old, new in zip(batch["image"], flipped["image"], batch[name], flipped[name], strict=True):
+            for (left, top, right, bottom), own in zip(
+                new.round().int().tolist(), old.round().int().tolist(), strict=True
+            ):
+                cut = image[:, own[1] : own[3], own[0] : own[2]]
+                assert torch.equal(mirrored[:, top:bottom, left:right], cut.flip(-1))
+    assert flipped["labels"] is batch["labels"] and flipped["object"] is batch["object"]
+    again = augment.flip(flipped)
+    torch.testing.assert_close(again["boxes"].values, batch["boxes"].values)
+
+
+def test_each_picture_is_mirrored_with_its_boxes_or_not_at_all():
+    batch = region_pictures(objects=(1, 2) * 10, proposals=(3, 0) * 10).tensors
+    torch.manual_seed(0)
+    found, flipped = augment.mirror(batch), augment.flip(batch)
+    moved = (found["image"] != batch["image"]).flatten(1).any(1)
+    assert 3 < moved.sum() < 17
+    for name in ("boxes", "regions"):
+        for i, rows in enumerate(found[name]):
+            assert torch.equal(rows, (flipped if moved[i] else batch)[name][i])
+
+
 def test_boxes_are_not_left_behind_without_a_word():
     batch = {"image": torch.rand(2, 3, 4, 4), "boxes": Ragged.of([torch.zeros(1, 4), torch.zeros(2, 4)])}
+    zoom = {"zoom": torch.tensor([2.0, 2.0]), "place": torch.zeros(2, 2)}
     with pytest.raises(ValueError, match="leave boxes where they were: write an augmentation that moves these too"):
-        augment.mirror(batch)
+        augment.crop(batch, **zoom)
+    with pytest.raises(ValueError, match="leave outlines where they were"):
+        augment.mirror({"image": batch["image"], "outlines": batch["boxes"]})
     assert augment.colour(batch)["boxes"] is batch["boxes"]

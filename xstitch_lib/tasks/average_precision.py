@@ -58,8 +58,9 @@ def average_precision(scores: Sequence[float], hit: Sequence[int], boxes: int) -
         hit: (D,) as `hits` tells.
         boxes: how many true boxes there are, difficult ones left out.
 
-    >>> average_precision([0.9, 0.8, 0.7], [1, 0, 1], boxes=2)
-    Precision(points=0.8484848484848485, area=0.8333333333333333)
+    >>> found = average_precision([0.9, 0.8, 0.7], [1, 0, 1], boxes=2)  # recall 1/2, 1/2, 1; precision 1, 1/2, 2/3
+    >>> round(found.points, 3), round(found.area, 3)
+    (0.848, 0.833)
 
     Source: Everingham et al., "The PASCAL Visual Object Classes (VOC) challenge", IJCV 2010, section 4.2; VOCevaldet of
     the 2008 and 2010 kits. A recall of 3/10 counts as one of 0.3, which rounding denies it in the kits.

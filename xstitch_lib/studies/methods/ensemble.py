@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xstitch_lib.networks import ensemble
+from xstitch_lib.networks.ensemble import mean_softmax
 from xstitch_lib.studies.bench import Apart, Bench
 from xstitch_lib.studies.methods.method import Method, Trained
 from xstitch_lib.studies.methods.one_task import finished_towers
@@ -18,5 +19,8 @@ class Ensemble(Method):
     def train(self, bench: Bench) -> Trained:
         second, others = finished_towers(bench, weights="b", order="b")  # these first: all arms wait for the others
         first, histories = finished_towers(bench)
-        nets = {task: ensemble([first.nets[task], second.nets[task]]) for task in bench.world.tasks}
+        nets = {
+            name: ensemble([first.nets[name], second.nets[name]], getattr(task, "average", mean_softmax))
+            for name, task in bench.world.tasks.items()
+        }
         return Trained(Apart(nets), {"": histories, "second": others})
