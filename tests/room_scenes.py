@@ -5,6 +5,8 @@ import math
 import torch
 
 from xstitch_lib.data import Rooms
+from xstitch_lib.data.rooms.objects import Found, find
+from xstitch_lib.data.rooms.render import render
 from xstitch_lib.data.rooms.scene import BALL, CUBE, CYLINDER, Camera, Light, Paint, Scene, Solid, Thing
 
 SIZE = (17, 18)  # with a field of view of 90°, the ray of row 8, column 13 is (0.5, 0, 1)
@@ -37,6 +39,15 @@ def cube(ahead: float, half: float = 0.5, yaw: float = 0.0, label: int = 5) -> T
 
 def cylinder(ahead: float, radius: float, half: float) -> Thing:
     return thing(solid(CYLINDER, ahead, (radius, half, radius)))
+
+
+CURTAIN = thing(solid(CUBE, 1.0, (0.5, 0.5, 0.01), centre=(-0.51, -1.3, 1.5)))  # before all that is on the left
+
+
+def found(*things: Thing, size: tuple[int, int] = (50, 50), **changes) -> Found:
+    """The objects of one picture of the room."""
+    scenes = [scene(*things, **changes)]
+    return find(scenes, render(scenes, size))
 
 
 def same(one: Rooms, other: Rooms) -> bool:

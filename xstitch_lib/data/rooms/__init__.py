@@ -1,6 +1,7 @@
 """A small procedural world with exact labels: drawn on the spot, nothing to download."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache as once
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,10 @@ import torch
 from torch import Tensor
 
 from xstitch_lib.data.ragged import Ragged
+from xstitch_lib.data.regions import with_regions
+from xstitch_lib.data.rooms.attributes import ATTRIBUTES, MEANING, OF_DETECTION
 from xstitch_lib.data.rooms.cache import cached
 from xstitch_lib.data.rooms.furniture import CLASSES
-from xstitch_lib.data.rooms.objects import ATTRIBUTES
 from xstitch_lib.data.rooms.pictures import SPLITS, draw_pictures
 from xstitch_lib.data.tensors import TensorData
 
@@ -27,10 +29,8 @@ class Objects(NamedTuple):
     Attributes:
         boxes: (K, 4) float32, left, top, right and bottom edge in pixels (0…W, 0…H), tight around what is seen.
         labels: (K,) int64, 3…18, places in ``Rooms.classes``.
-        attributes: (K, A) float32, 1 or 0 for each of ``Rooms.attribute_names``; none is unknown. Colour and pattern
-            are those of the thing's main part. Large is over 1.2 m, tall over 1 m high, rotated a box over 10° askew
-            to the room, occluded one of which less than 3/4 of what the frame holds is seen, truncated one that
-            reaches the frame.
+        attributes: (K, A) float32, 1 or 0 for each of ``Rooms.attribute_names``; none is unknown. What each one means
+            stands in ``Rooms.meaning``.
         pixels: (K,) int64, how many are seen.
     """
 
@@ -57,6 +57,9 @@ class Rooms(TensorData):
             camera, exact at the pixel's middle.
         beside: "boxes", "labels", "attributes", "pixels" of the `objects`, each a `Ragged`.
         classes, attribute_names: the names of the labels and of the attributes.
+        things: the classes from 3 on, those of objects.
+        detection_attributes: the names of those attributes that a network can learn and does not know at once.
+        meaning: attribute → when a thing has it.
 
     Raises:
         ValueError: for n < 1, a negative seed, a size below 16×16, or an unknown split.
@@ -74,7 +77,10 @@ class Rooms(TensorData):
     """
 
     classes = CLASSES
+    things = CLASSES[3:]
     attribute_names = ATTRIBUTES
+    detection_attributes = OF_DETECTION
+    meaning = MEANING
 
     def __init__(
         self, n: int = 600, seed: int = 0, size: tuple[int, int] = (48, 64), split: str = "train", cache: bool = True
@@ -95,6 +101,36 @@ class Rooms(TensorData):
     def objects(self) -> list[Objects]:
         """One `Objects` a picture; together they stand in ``beside`` as `Ragged` tensors."""
         return [Objects(*one) for one in zip(*[self.beside[name] for name in Objects._fields], strict=True)]
+
+    def with_regions(self, proposals: Ragged, attributes: Sequence[str] = detection_attributes) -> TensorData:
+        """The pictures with their objects as a network of regions learns them; see `xstitch_lib.data.with_regions`.
+
+        Args:
+            proposals: of (R_n, 4) boxes, one row of counts a picture.
+            attributes: the names of those to learn, in the order of their columns.
+
+        Raises:
+            ValueError: for an unknown attribute, or proposals of another number of pictures.
+
+        "labels" are 0…15, places in ``Rooms.things``.
+
+        >>> rooms = Rooms(n=2, cache=False)
+        >>> rooms.with_regions(rooms.beside["boxes"])  # a network that is told where to look
+        TensorData(2 samples: image (3, 48, 64), regions ('K', 4), object ('K',), boxes ('K', 4), labels ('K',),
+            attributes ('K', 35))
+        """
+        unknown = [name for name in attributes if name not in self.attribute_names]
+        if unknown:
+            raise ValueError(f"Rooms has no attribute {unknown[0]!r}; it has {', '.join(self.attribute_names)}")
+        boxes, labels, known = [self.beside[name] for name in ("boxes", "labels", "attributes")]
+        columns = known.values[:, [self.attribute_names.index(name) for name in attributes]]
+        return with_regions(
+            self.tensors["image"],
+            proposals,
+            boxes,
+            Ragged(labels.values - self.classes.index(self.things[0]), labels.counts),
+            Ragged(columns, known.counts),
+        )
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -91,7 +91,7 @@ def _cameras(scenes: Sequence[Scene], turn: ndarray, position: ndarray) -> Camer
 
 
 def _bodies(image: ndarray, thing: tuple, label: tuple, solids: tuple, turn: ndarray, position: ndarray) -> Bodies:
-    shape, centre, half, yaw, paint = zip(*solids, strict=True)
+    shape, centre, half, yaw, paint, _ = zip(*solids, strict=True)
     colour, pattern, waves = [np.array(x) for x in zip(*paint, strict=True)]
     half, cos, sin = np.array(half), np.cos(yaw), np.sin(yaw)
     own = np.zeros((len(yaw), 3, 3))  # from the body's axes to the world's

@@ -18,6 +18,7 @@ class Part(NamedTuple):
     y: Range = FULL
     z: Range = FULL
     trim: bool = False  # has the thing's second colour
+    name: str = ""
 
 
 class Kind(NamedTuple):
@@ -36,16 +37,19 @@ class Kind(NamedTuple):
 
 def _framed(border: float) -> tuple[Part, Part]:
     inner = (border, 1 - border)
-    return Part(x=inner, y=inner), Part(z=(0.0, 0.7), trim=True)
+    return Part(x=inner, y=inner), Part(z=(0.0, 0.7), trim=True, name="frame")
 
 
-SEAT_AND_BACK = (Part(y=(0.0, 0.5)), Part(y=(0.5, 1.0), z=(0.0, 0.22)))
-DESK = (Part(y=(0.9, 1.0)), Part(x=(0.0, 0.09), y=(0.0, 0.9)), Part(x=(0.91, 1.0), y=(0.0, 0.9)))
-HEADBOARD, PILLOW = Part(z=(0.0, 0.04), trim=True), Part(x=(0.2, 0.8), y=(0.6, 0.72), z=(0.06, 0.24), trim=True)
+SEAT_AND_BACK = (Part(y=(0.0, 0.5)), Part(y=(0.5, 1.0), z=(0.0, 0.22), name="backrest"))
+LEGS = [Part(x=x, y=(0.0, 0.9), name="leg") for x in ((0.0, 0.09), (0.91, 1.0))]
+DESK = (Part(y=(0.9, 1.0)), *LEGS)
+HEADBOARD = Part(z=(0.0, 0.04), trim=True, name="headboard")
+PILLOW = Part(x=(0.2, 0.8), y=(0.6, 0.72), z=(0.06, 0.24), trim=True, name="pillow")
 BED = (Part(y=(0.0, 0.6), z=(0.04, 1.0)), HEADBOARD, PILLOW)
-LEFT_ARM, RIGHT_ARM = [Part(x=x, y=(0.5, 0.75), z=(0.22, 1.0)) for x in ((0.0, 0.1), (0.9, 1.0))]
-SOFA = (*SEAT_AND_BACK, LEFT_ARM, RIGHT_ARM)
-PENDANT = (Part(BALL, y=(0.0, 0.45)), Part(CYLINDER, x=(0.46, 0.54), y=(0.45, 1.0), z=(0.46, 0.54), trim=True))
+ARMS = [Part(x=x, y=(0.5, 0.75), z=(0.22, 1.0), name="armrest") for x in ((0.0, 0.1), (0.9, 1.0))]
+SOFA = (*SEAT_AND_BACK, *ARMS)
+CORD = Part(CYLINDER, x=(0.46, 0.54), y=(0.45, 1.0), z=(0.46, 0.54), trim=True, name="cord")
+PENDANT = (Part(BALL, y=(0.0, 0.45)), CORD)
 
 # in the order in which a room is furnished: the big first, tops before what stands on them
 KINDS = {

@@ -73,7 +73,7 @@ def _solid(part: Part, spot: Spot, size: Triple, paint: Paint) -> Solid:
     width, tall, deep = size
     x, z = spot.beside(width * (x0 + x1 - 1) / 2, deep * (z0 + z1 - 1) / 2)
     half = (width * (x1 - x0) / 2, tall * (y1 - y0) / 2, deep * (z1 - z0) / 2)
-    return Solid(part.shape, (x, -spot.height - tall * (y0 + y1) / 2, z), half, spot.yaw, paint)
+    return Solid(part.shape, (x, -spot.height - tall * (y0 + y1) / 2, z), half, spot.yaw, paint, part.name)
 
 
 def _paint(rng: Generator, prior: Triple, size: Triple, shares: tuple[float, ...] = OF_THINGS) -> Paint:

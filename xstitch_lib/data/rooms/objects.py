@@ -6,17 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy import ndarray
 
+from xstitch_lib.data.rooms.attributes import ATTRIBUTES, FEWEST, attributes
 from xstitch_lib.data.rooms.render import View
-from xstitch_lib.data.rooms.scene import CHECKERED, CUBE, STRIPED, WAVY, Scene, Thing
-
-FEWEST = 6  # pixels that make an object
-HIDDEN = 0.75  # an object is occluded if less than this share of what the frame holds of it is seen
-STRONGER = 1.4  # a colour is reddish if red is that much stronger than green and blue
-
-ATTRIBUTES = (
-    *("reddish", "greenish", "bluish", "dark", "striped", "checkered", "wavy", "round", "tall", "large", "rotated"),
-    *("on floor", "on wall", "on furniture", "occluded", "truncated"),
-)
+from xstitch_lib.data.rooms.scene import Scene
 
 
 class Found(NamedTuple):
@@ -32,35 +24,15 @@ class Found(NamedTuple):
 def find(scenes: Sequence[Scene], view: View) -> Found:
     """Every thing of which enough is seen; its box is tight around the pixels that are."""
     image = np.array([b for b, scene in enumerate(scenes) for _ in scene.things], int)
-    things = [thing for scene in scenes for thing in scene.things]
     seen = np.zeros_like(view.shown)
     _, row, column = np.nonzero(view.thing >= 0)
     seen[view.thing[view.thing >= 0], row, column] = True
-    pixels, whole = seen.sum((1, 2)), view.shown.sum((1, 2))
-    edges = view.shown[:, [0, -1]].any((1, 2)) | view.shown[:, :, [0, -1]].any((1, 2))
-    known = np.array([_attributes(thing) for thing in things], bool).reshape(len(things), len(ATTRIBUTES) - 2)
-    attributes = np.column_stack([known, pixels < HIDDEN * whole, edges])
-    labels = np.array([thing.label for thing in things], int)
+    pixels = seen.sum((1, 2))
     kept = pixels >= FEWEST
+    labels = np.array([thing.label for scene in scenes for thing in scene.things], int)
+    known = attributes(scenes, view, seen) if len(labels) else np.zeros((0, len(ATTRIBUTES)), bool)
     count = np.bincount(image[kept], minlength=len(scenes))
-    return Found(_boxes(seen[kept]), labels[kept], attributes[kept], pixels[kept], count)
-
-
-def _attributes(thing: Thing) -> list[bool]:
-    main = thing.solids[0]
-    (red, green, blue), pattern = main.paint[:2]
-    return [
-        red > STRONGER * max(green, blue),
-        green > STRONGER * max(red, blue),
-        blue > STRONGER * max(red, green),
-        0.3 * red + 0.6 * green + 0.1 * blue < 0.3,
-        *[pattern == p for p in (STRIPED, CHECKERED, WAVY)],
-        main.shape != CUBE,
-        thing.size[1] > 1,
-        max(thing.size) > 1.2,
-        main.shape == CUBE and abs(np.sin(2 * main.yaw)) > np.sin(np.radians(20)),
-        *[thing.support == support for support in ("floor", "wall", "furniture")],
-    ]
+    return Found(_boxes(seen[kept]), labels[kept], known[kept], pixels[kept], count)
 
 
 def _boxes(masks: ndarray) -> ndarray:

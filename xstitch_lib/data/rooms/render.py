@@ -27,6 +27,7 @@ class View(NamedTuple):
         seg: (B, H, W) labels.
         normals: (B, 3, H, W) float32 unit vectors in the camera's frame.
         thing: (B, H, W), which thing is seen, counted through all B scenes; -1 for the room.
+        solid: (B, H, W), which of all their solids, in the same way.
         shown: (things, H, W) bool, where a thing would be seen if nothing stood before it.
     """
 
@@ -34,6 +35,7 @@ class View(NamedTuple):
     seg: ndarray
     normals: ndarray
     thing: ndarray
+    solid: ndarray
     shown: ndarray
 
 
@@ -64,6 +66,7 @@ def render(scenes: Sequence[Scene], size: tuple[int, int]) -> View:
         seg=bodies.label[body].reshape(pictures[1:]),
         normals=normals.reshape(pictures).swapaxes(0, 1),
         thing=bodies.thing[body].reshape(pictures[1:]),
+        solid=np.maximum(body - 3 * len(scenes), -1).reshape(pictures[1:]),  # each room has three bodies before them
         shown=shown.reshape(-1, *size),
     )
 

@@ -21,13 +21,17 @@ class Paint(NamedTuple):
 
 
 class Solid(NamedTuple):
-    """A body that fills its bounding box of half sizes ``half``: the box, its upright cylinder or its ball."""
+    """A body that fills its bounding box of half sizes ``half``: the box, its upright cylinder or its ball.
+
+    ``part`` is what it is of its thing; the main part and those that nothing asks for have no name.
+    """
 
     shape: int
     centre: Triple
     half: Triple
     yaw: float
     paint: Paint
+    part: str = ""
 
 
 class Thing(NamedTuple):
