@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xstitch_lib.data.cache import cached
 from xstitch_lib.data.ragged import Ragged
-from xstitch_lib.data.rooms.cache import cached
 from xstitch_lib.data.rooms.furniture import CLASSES
 from xstitch_lib.data.rooms.objects import ATTRIBUTES
 from xstitch_lib.data.rooms.pictures import SPLITS, draw_pictures
