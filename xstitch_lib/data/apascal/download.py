@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tarfile
+import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -51,7 +52,7 @@ def extract_lists(archive: Path, folder: Path) -> None:
         with tarfile.open(archive) as tar:
             files = {Path(each.name).name: each for each in tar if each.isfile()}
             contents = {name: tar.extractfile(files[name]).read() for name in SHA256 if name in files}
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise ValueError(f"{archive} cannot be read ({error}): delete it and call download again") from error
     for name, sha256 in SHA256.items():
         if name not in contents:

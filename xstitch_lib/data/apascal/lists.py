@@ -1,12 +1,14 @@
 """aPascal's lists of objects, a line each, and which of them VOC calls difficult."""
 
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from xstitch_lib.data.apascal.layout import ATTRIBUTES, CLASSES
 
+PICTURE = re.compile(r"\d{4}_\d{6}\.jpg", re.ASCII)
 FIELDS = 6 + len(ATTRIBUTES)  # picture, class, xmin, ymin, xmax, ymax, attributes
 AGAIN = "take the list from the authors' archive, which is what xs.data.apascal.download does"
 
@@ -50,7 +52,8 @@ def difficult(annotation: Path, objects: list[Object]) -> list[bool]:
         ValueError: if the file is missing or damaged.
     """
     try:
-        found = {_named(each): each.findtext("difficult", "0") == "1" for each in _parse(annotation).iter("object")}
+        objects_there = ElementTree.parse(annotation).iter("object")
+        found = {_named(each): each.findtext("difficult") == "1" for each in objects_there}
     except (OSError, ElementTree.ParseError, TypeError, ValueError) as error:
         raise ValueError(
             f"{annotation} cannot be read ({error}): unpack VOC 2008's annotations again, or move their folder away to "
@@ -62,6 +65,8 @@ def difficult(annotation: Path, objects: list[Object]) -> list[bool]:
 def _object(words: list[str], line: int) -> Object:
     if len(words) != FIELDS:
         raise ValueError(f"has {len(words)} fields, not {FIELDS}: picture, class, four numbers and {len(ATTRIBUTES)}")
+    if not PICTURE.fullmatch(words[0]):
+        raise ValueError(f"names the picture {words[0]!r}, but VOC's names are such as 2008_000008.jpg")
     if words[1] not in CLASSES:
         raise ValueError(f"names the class {words[1]!r}, which is none of VOC's {len(CLASSES)}")
     box = tuple(map(_number, words[2:6]))
@@ -80,10 +85,6 @@ def _number(word: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"has {word!r} where a number of the box belongs")
     return number
-
-
-def _parse(annotation: Path) -> ElementTree.Element:
-    return ElementTree.parse(annotation).getroot()
 
 
 def _named(element: ElementTree.Element) -> tuple[str | float, ...]:
