@@ -73,7 +73,7 @@ def test_boxes_lie_in_the_picture_none_is_small_and_none_twice(cv2, height, widt
     found = selective_search(image, side=side)
     assert found.shape[1:] == (4,) and found.dtype == torch.float32 and len(found)
     assert (found >= 0).all() and (found <= torch.tensor([width, height] * 2)).all()
-    smallest = 0.05 * min(height, width)
+    smallest = file.SMALLEST * min(height, width)
     assert (found[:, 2:] - found[:, :2]).min() > 0.98 * smallest and len(found.unique(dim=0)) == len(found)
 
 

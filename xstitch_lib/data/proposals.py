@@ -24,7 +24,7 @@ from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.files import user_cache
 
 SEGMENTS = 50  # OpenCV's base_k and inc_k: the larger, the larger the segments that are merged
-SMALLEST = 0.05  # of the picture's shorter side: boxes with a side below are left out
+SMALLEST = 0.04  # of the picture's shorter side, 16 pixels of 400: boxes with a side below are left out
 
 
 class Search(NamedTuple):
@@ -48,7 +48,7 @@ def selective_search(image: Tensor, seed: int = 0, most: int = 2000, side: int =
 
     Returns:
         (R, 4) float32 edges in pixels of ``image``, x0, y0, x1, y1 with 0 ≤ x0 < x1 ≤ W and 0 ≤ y0 < y1 ≤ H, no two
-        equal, in no order that tells anything. No side is below a twentieth of the picture's shorter one.
+        equal, in no order that tells anything. No side is below 4 % of the picture's shorter one.
 
     Raises:
         ValueError: for another image, or fewer than one box or pixel.

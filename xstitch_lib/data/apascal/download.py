@@ -49,7 +49,7 @@ def extract_lists(archive: Path, folder: Path) -> None:
         ValueError: if the archive is damaged, or a list is not in it or not the original.
     """
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, "r:gz") as tar:
             files = {Path(each.name).name: each for each in tar if each.isfile()}
             contents = {name: tar.extractfile(files[name]).read() for name in SHA256 if name in files}
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
