@@ -54,9 +54,10 @@ def selective_search(image: Tensor, seed: int = 0, most: int = 2000, side: int =
         ValueError: for another image, or fewer than one box or pixel.
         ModuleNotFoundError: if no OpenCV with ``ximgproc`` is installed.
 
-    The segments are smaller than OpenCV's own choice, which is made for larger pictures: k is 50, not 150. Of 250
-    objects in 103 pictures of VOC 2008, 95 % are met at an IoU of 0.5 and 78 % at 0.7, with 1030 boxes and 0.44
-    seconds a picture; with OpenCV's k at a side of 400 it is 95 and 77 %, 1170 boxes and 2 seconds.
+    The segments are smaller than OpenCV's own choice, which is made for larger pictures: k is 50, not 150. Of 2363
+    objects in 1034 pictures of VOC 2008, most of them animals, 91 % are met at an IoU of 0.5 and 76 % at 0.7, with 1040
+    boxes and 0.44 seconds a picture. In a tenth of the pictures it is 94 and 78 %; with OpenCV's k at a side of 400, 95
+    and 77 % there, with 1170 boxes and 2 seconds.
     """
     return _cut(_search(_pixels(image), _checked(most, side)), most, seed)
 
