@@ -48,6 +48,7 @@ def test_training_path_imports_without_the_books_packages():
     missing = [
         "IPython",
         "PIL",
+        "cv2",
         "fastjsonschema",
         "h5py",
         "ipywidgets",

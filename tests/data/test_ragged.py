@@ -1,11 +1,14 @@
 """A different number of rows a sample, sliced, drawn and trained on like any tensor."""
 
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xstitch_lib.data import Ragged, TensorData
+from xstitch_lib.data import ragged as ragged_file
 from xstitch_lib.training.batches import Batches
 
 counts = st.lists(st.integers(0, 4), min_size=1, max_size=6)
@@ -15,9 +18,14 @@ def made(sizes):
     return Ragged.of([torch.arange(4 * k).view(k, 4) + 100 * n for n, k in enumerate(sizes)])
 
 
-@given(counts, st.data())
-def test_it_is_picked_from_as_a_list_of_tensors_is(sizes, data):
-    ragged = made(sizes)
+@pytest.mark.parametrize("long", [0, ragged_file.LONG])
+@given(sizes=counts, data=st.data())
+def test_it_is_picked_from_as_a_list_of_tensors_is(long, sizes, data):
+    with mock.patch.object(ragged_file, "LONG", long):
+        check_picking(made(sizes), sizes, data)
+
+
+def check_picking(ragged, sizes, data):
     rows = data.draw(st.lists(st.integers(0, len(sizes) - 1), max_size=5))
     samples = list(ragged)
     assert [len(sample) for sample in samples] == sizes

@@ -1,5 +1,6 @@
 """Data sets whose items are dicts of tensors."""
 
+from xstitch_lib.data.apascal import APascal
 from xstitch_lib.data.fashion_mnist import FashionMNIST
 from xstitch_lib.data.loaders import LazyData
 from xstitch_lib.data.nyuv2 import NYUv2
@@ -11,6 +12,7 @@ from xstitch_lib.data.tensors import TensorData
 
 __all__ = [
     "IGNORE",
+    "APascal",
     "Batch",
     "FashionMNIST",
     "LazyData",

@@ -41,11 +41,16 @@ def with_regions(
     """
     rows = {"labels": labels, "attributes": attributes} | ({} if difficult is None else {"difficult": difficult})
     _check(len(images), proposals, boxes, rows)
-    regions = _chained(Ragged(proposals.values.float(), proposals.counts), boxes)
+    tensors = {"image": images, **regions_of(proposals, boxes), "boxes": boxes, **rows}
+    return TensorData(tensors, inputs=("image", "regions"))
+
+
+def regions_of(proposals: Ragged, boxes: Ragged) -> dict[str, Ragged]:
+    """ "regions" and "object" of `with_regions`."""
     none = Ragged(torch.full_like(proposals.sample, -1), proposals.counts)
     objects = Ragged(_places(boxes.counts), boxes.counts)
-    tensors = {"image": images, "regions": regions, "object": _chained(none, objects), "boxes": boxes, **rows}
-    return TensorData(tensors, inputs=("image", "regions"))
+    regions = _chained(Ragged(proposals.values.float(), proposals.counts), boxes)
+    return {"regions": regions, "object": _chained(none, objects)}
 
 
 def _chained(first: Ragged, then: Ragged) -> Ragged:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xstitch_lib.data.cache import cached
 from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.regions import with_regions
 from xstitch_lib.data.rooms.attributes import ATTRIBUTES, MEANING, OF_DETECTION
-from xstitch_lib.data.rooms.cache import cached
 from xstitch_lib.data.rooms.furniture import CLASSES
 from xstitch_lib.data.rooms.pictures import SPLITS, draw_pictures
 from xstitch_lib.data.tensors import TensorData

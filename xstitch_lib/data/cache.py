@@ -14,18 +14,19 @@ from xstitch_lib.files import replacing, user_cache
 Arrays = dict[str, ndarray]
 
 
-def cached(name: str, key: str, make: Callable[[], Arrays]) -> Arrays:
+def cached(name: str, key: str, make: Callable[[], Arrays], folder: Path | None = None) -> Arrays:
     """The arrays that ``make`` returns, from a file of an earlier call if there is a sound one.
 
     Args:
         name: what the file's name begins with.
         key: all that the arrays depend on; a file that was made for another key is not used.
         make: called, with a warning, if the file is damaged or another's, and quietly if there is none.
+        folder: where the file lies; None, in `user_cache`, and nothing is kept where that is unknown.
 
-    The file is the sha256 of key and content, then the content, an .npz. It lies in `user_cache`; a folder that can't
-    be written to costs a warning and no more.
+    The file is the sha256 of key and content, then the content, an .npz. A folder that can't be written to costs a
+    warning and no more.
     """
-    folder = user_cache()
+    folder = folder or user_cache()
     if folder is None:
         return make()
     path = folder / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.bin"

@@ -10,7 +10,7 @@ from xstitch_lib.networks.towers import small_fast_rcnn
 from xstitch_lib.tasks import Attributes, Detection
 from xstitch_lib.training.augment import colour, compose, mirror
 from xstitch_lib.training.fit import fit
-from xstitch_lib.training.regions import SampledRegions, nearest, sample_regions
+from xstitch_lib.training.sampling import SampledRegions, nearest, sample_regions
 
 COUNTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 40)), min_size=1, max_size=4)
 
