@@ -25,7 +25,7 @@ from xstitch_lib.tasks import Task
 from xstitch_lib.training.checkpoint import CheckpointError
 from xstitch_lib.training.fit import fit
 from xstitch_lib.training.history import History
-from xstitch_lib.training.optim import constant, cosine
+from xstitch_lib.training.optim import constant, cosine, warmup
 from xstitch_lib.training.recipe import Recipe
 
 SCHEDULES = {"cosine": cosine, "constant": constant}
@@ -109,7 +109,7 @@ class Bench:
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,
-            schedule=SCHEDULES[scale.schedule] if phase else constant,
+            schedule=SCHEDULES[scale.schedule] if phase else warmup(scale.warmup / scale.steps[0]),
             augment=world.augment,
             precision=self.precision,
             channels_last=scale.channels_last,

@@ -24,6 +24,7 @@ class Scale(ABC):
         steps, lr: of the first phase (one-task training, a constant rate; none with 0 steps) and of the second (what
             the arm makes of it).
         schedule: of the second phase: "cosine", the rate falls to 0 along half a cosine, or "constant".
+        warmup: the first steps of all, in which the rate rises from 0.
         snapshots: how often alphas and validation metrics are looked at in the second phase, step 0 included.
         unit_lr_scale: the units' learning rate is this times ``lr``.
         precision: of the forward pass, as in `fit`; "bf16" only where the machine has it.
@@ -45,6 +46,7 @@ class Scale(ABC):
     batch_size: int
     optimizer: str
     weight_decay: float
+    warmup: int = 0
     precision: str = "bf16"
     channels_last: bool = True
 

@@ -1,5 +1,6 @@
 """Every static figure of the book; one style, colour-blind-safe, light and dark."""
 
+from xstitch_lib.page.plots.boxes import marked, precision_recall
 from xstitch_lib.page.plots.comparisons import (
     curves_with_bands,
     gain_bars,
@@ -44,8 +45,10 @@ __all__ = [
     "learned_alphas",
     "magnitudes",
     "map_grid",
+    "marked",
     "one_image_two_tasks",
     "paired_differences",
+    "precision_recall",
     "roofline",
     "shares",
     "sorted_alphas",
