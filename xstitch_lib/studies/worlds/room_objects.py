@@ -35,7 +35,6 @@ class RoomObjectsScale(OfObjects, Scale):
     weight_decay: float = 5e-4
     warmup: int = 100
     snapshots: int = 6
-    precision: str = "no"
 
     def make(self) -> ObjectsWorld:
         return room_objects(self)
