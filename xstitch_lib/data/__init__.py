@@ -1,5 +1,6 @@
 """Data sets whose items are dicts of tensors."""
 
+from xstitch_lib.data.faces import FaceEmbeddings, UTKFace
 from xstitch_lib.data.fashion_mnist import FashionMNIST
 from xstitch_lib.data.loaders import LazyData
 from xstitch_lib.data.nyuv2 import NYUv2
@@ -8,4 +9,16 @@ from xstitch_lib.data.rooms import Rooms
 from xstitch_lib.data.source import IGNORE, Batch, Source
 from xstitch_lib.data.tensors import TensorData
 
-__all__ = ["IGNORE", "Batch", "FashionMNIST", "LazyData", "NYUv2", "Ragged", "Rooms", "Source", "TensorData"]
+__all__ = [
+    "IGNORE",
+    "Batch",
+    "FaceEmbeddings",
+    "FashionMNIST",
+    "LazyData",
+    "NYUv2",
+    "Ragged",
+    "Rooms",
+    "Source",
+    "TensorData",
+    "UTKFace",
+]
