@@ -3,7 +3,8 @@
 from xstitch_lib.tasks.classification import Classification
 from xstitch_lib.tasks.normals import SurfaceNormals
 from xstitch_lib.tasks.quantities import Quantity
+from xstitch_lib.tasks.regression import Regression
 from xstitch_lib.tasks.segmentation import SemanticSegmentation
 from xstitch_lib.tasks.task import Metric, Task
 
-__all__ = ["Classification", "Metric", "Quantity", "SemanticSegmentation", "SurfaceNormals", "Task"]
+__all__ = ["Classification", "Metric", "Quantity", "Regression", "SemanticSegmentation", "SurfaceNormals", "Task"]

@@ -6,7 +6,18 @@ convolutional and fully connected layer; both are for the two AlexNets.
 """
 
 from xstitch_lib.networks.towers.alexnet import CONVS, POOLS, alexnet_fcn, small_alexnet_fcn
+from xstitch_lib.networks.towers.faces import face_cnn, face_mlp
 from xstitch_lib.networks.towers.fashion import fashion_cnn
 from xstitch_lib.networks.towers.imagenet import imagenet_weights, load_imagenet
 
-__all__ = ["CONVS", "POOLS", "alexnet_fcn", "fashion_cnn", "imagenet_weights", "load_imagenet", "small_alexnet_fcn"]
+__all__ = [
+    "CONVS",
+    "POOLS",
+    "alexnet_fcn",
+    "face_cnn",
+    "face_mlp",
+    "fashion_cnn",
+    "imagenet_weights",
+    "load_imagenet",
+    "small_alexnet_fcn",
+]
