@@ -59,25 +59,26 @@ def face_mlp(
 def face_cnn(outputs: int, width: int = 8) -> nn.Sequential:
     """A small tower for pictures (B, 3, 64, 64) → (B, outputs).
 
-    Four stages conv1, pool1 … conv4, pool4: 3×3, batch norm, ReLU, then 2×2 maximum, with width, 2·width, 4·width and
-    8·width channels. Then fc5, linear with ReLU to 8·width values, and score.
+    Three stages conv1, pool1 … conv3, pool3: 3×3, batch norm, ReLU, then 2×2 maximum, with width, 2·width and 4·width
+    channels; conv1 looks at every other pixel. Then fc4, linear with ReLU to 4·width values, and score.
 
     Args:
         outputs: number of classes, or 1.
         width: channels of conv1.
 
     >>> sum([weights.numel() for weights in face_cnn(2).parameters()])
-    90378
+    22570
     """
     layers: dict[str, nn.Module] = {}
-    channels = [3, width, 2 * width, 4 * width, 8 * width]
+    channels = [3, width, 2 * width, 4 * width]
     for number, (before, after) in enumerate(pairwise(channels), start=1):
-        convolution = nn.Conv2d(before, after, 3, padding=1, bias=False)
+        stride = 2 if number == 1 else 1
+        convolution = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         layers[f"conv{number}"] = nn.Sequential(convolution, nn.BatchNorm2d(after), nn.ReLU())
         layers[f"pool{number}"] = nn.MaxPool2d(2)
     layers["flatten"] = nn.Flatten()
-    layers["fc5"] = nn.Sequential(nn.Linear(4 * 4 * channels[-1], channels[-1]), nn.ReLU())
+    layers["fc4"] = nn.Sequential(nn.Linear(4 * 4 * channels[-1], channels[-1]), nn.ReLU())
     layers["score"] = nn.Linear(channels[-1], outputs)
     return nn.Sequential(OrderedDict(layers))
 
