@@ -1,7 +1,7 @@
 """A cell whose world has several draws, folds of a cross-validation for instance: their means, and each one's results.
 
-Draws are no seeds. They share training samples, so intervals over them need
-`xstitch_lib.results.overlap`; a cell of several counts once, as one seed.
+Draws are no seeds. They share training samples, so intervals over them need `xstitch_lib.results.overlap`; a cell of
+several counts once, as one seed.
 """
 
 import hashlib
