@@ -1,7 +1,9 @@
 """Face embeddings with gender and age, as the re-implementation's script trains them, and cut by person."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -145,7 +147,7 @@ class FacesWorld(World):
 
 def faces(scale: FacesScale) -> FacesWorld:
     """Embeddings cut by a protocol, and the script's towers for them."""
-    everything = DATA[scale.data]()
+    everything = _read(scale.data, os.environ.get("XSTITCH_DATA"))
     if not scale.mirrored:
         everything = everything.take(slice(len(everything) // 2))
     parts, draw = _cut(everything, scale)
@@ -196,6 +198,12 @@ def _cut(data: FaceEmbeddings, scale: FacesScale) -> tuple[dict[str, FaceEmbeddi
     which = by_picture(pictures, SCRIPT_SEED if scripts else SCRIPT_SEED + 1 + scale.partition)
     parts = {part: data.of("picture", w) for part, w in which.items()}
     return {**parts, "validation": parts["test"]}, "the script's split" if scripts else f"split {scale.partition}"
+
+
+@lru_cache(maxsize=2)
+def _read(data: str, root: str | None) -> FaceEmbeddings:
+    """Read once, for all draws; ``root`` is where they are looked for."""
+    return DATA[data]()
 
 
 def _real() -> FaceEmbeddings:
