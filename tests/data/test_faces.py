@@ -70,6 +70,7 @@ def test_what_is_no_original_is_refused_and_leaves_nothing(tmp_path, monkeypatch
         prepare(folder, tmp_path / "to")
     for found, refused in (
         (pickle.dumps([Evil()], 3), "posix.mkdir" if os.name == "posix" else "mkdir"),
+        (pickle.dumps(3, 3), "holds a int, not a list of pictures"),
         (entries(gender="x"), "entry 0 of .* is not one of image_path, gender, age_young, embedding"),
         (entries(embedding=np.zeros(3)), "entry 0"),
         (entries(age_young=1.0), "entry 0"),

@@ -90,6 +90,8 @@ def _entries(path: Path, sha256: str) -> Sequence[Mapping[str, Any]]:
     if (found := hashlib.sha256(content).hexdigest()) != sha256:
         raise ValueError(f"{path} is not the original file: its sha256 is {found}, not {sha256}; download it again")
     entries = read_pickle(content, str(path))
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"{path} holds a {type(entries).__name__}, not a list of pictures: download it again")
     for place, one in enumerate(entries):
         fits = isinstance(one, dict) and all([isinstance(one.get(name), kind) for name, kind in FIELDS.items()])
         if not fits or one["embedding"].shape != (SIZE,) or one["gender"] not in ("f", "m"):
