@@ -65,7 +65,7 @@ class Bench:
     def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
         """A tower for each task, of the random initialisation called ``weights``; see `World.one_start`."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(f"{self.seed} weights {weights}"))
+            torch.manual_seed(seed_of(f"{self.seed} weights {weights}{self.world.draw}"))
             towers = {task: self.world.tower(task) for task in self.world.tasks}
         first, *others = towers.values()
         for tower in others if self.world.one_start else []:
@@ -105,7 +105,7 @@ class Bench:
             steps=scale.steps[phase],
             lr=scale.lr[phase],
             unit_lr_scale=unit_lr_scale,
-            seed=seed_of(f"{self.seed} order {order} {phase}"),
+            seed=seed_of(f"{self.seed} order {order} {phase}{self.world.draw}"),
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,

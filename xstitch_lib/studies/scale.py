@@ -1,8 +1,9 @@
 """How large a study is: everything that all of its arms have in common."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xstitch_lib.results.identity import call
 
@@ -58,3 +59,11 @@ class Scale(ABC):
     @abstractmethod
     def make(self) -> "World":
         """The data, tasks and towers of this scale; `worlds.load` keeps them for the next cell."""
+
+    def draws(self) -> Sequence[Mapping[str, Any]]:
+        """What one cell trains: a run for each of these changes of the scale; here one, of the scale as it is.
+
+        A world whose samples can be cut in several ways names the cuts, each with a `World.draw` of its own. They are
+        no seeds: a cell has their means, and each one's results beside (`xstitch_lib.studies.draws`).
+        """
+        return [{}]
