@@ -1,7 +1,7 @@
 """The paper's tables and figures as studies: arms × scales × seeds."""
 
 from xstitch_lib.studies.arm import Arm
-from xstitch_lib.studies.detection_attributes import objects_choices
+from xstitch_lib.studies.detection_attributes import fig2_regions, objects_choices, table6
 from xstitch_lib.studies.fashion_mnist import (
     fashion_all_dense,
     fashion_mnist,
@@ -43,7 +43,7 @@ _ALL = [
     *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
-    objects_choices,
+    *(objects_choices, fig2_regions, table6),
     *(gender_age, utkface, utkface_years),
 ]
 STUDIES = {study.name: study for study in _ALL}
