@@ -8,9 +8,11 @@ import torch
 from xstitch_lib.looking import cost
 from xstitch_lib.networks import stitch, towers
 from xstitch_lib.results.alphas import moved
-from xstitch_lib.results.measures import against_chosen, post_processing, rarest_gain
+from xstitch_lib.results.classes import rarest_gain
+from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.record import Record
-from xstitch_lib.results.statistics import class_gains, contrasts, gain, gains, paper_gain, relative_gain, summary
+from xstitch_lib.results.settings import against_chosen, post_processing
+from xstitch_lib.results.statistics import class_gains, gain, gains, paper_gain, relative_gain, summary
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain
 from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, CHOICES
@@ -61,7 +63,7 @@ def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
     """The comparisons named before the run, as text: a row a task and pair.
 
     Args:
-        found: as `xstitch_lib.results.statistics.contrasts` gives it.
+        found: as `xstitch_lib.results.findings.contrasts` gives it.
     """
     names = {"seg": "segmentation, mIU points", "normals": "normals, degrees"}
     return pd.DataFrame(
