@@ -1,7 +1,7 @@
 """What chapters import beside the library itself: plots, figures that move, tables, statistics, and what is shown."""
 
 from xstitch_lib.page import plots
-from xstitch_lib.page.explorer import AlphaExplorer, TrainingReplay, UnitPlayground
+from xstitch_lib.page.explorer import AlphaExplorer, Forest, TrainingReplay, UnitPlayground
 from xstitch_lib.page.notebook import (
     glue,
     glue_all,
@@ -31,6 +31,7 @@ from xstitch_lib.studies.claims import verdicts
 
 __all__ = [
     "AlphaExplorer",
+    "Forest",
     "TrainingReplay",
     "UnitPlayground",
     "claims",

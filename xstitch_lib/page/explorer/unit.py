@@ -41,6 +41,7 @@ class UnitPlayground(MovingFigure):
 
     Args:
         maps: two (H, W) maps of one size, values ≥ 0. They are drawn from 0, dark, to their maximum, bright.
+        picture: (3, H, W) in 0…1, what both towers look at, drawn above; None for none.
 
     Raises:
         ValueError: for anything but two maps of equal shape.
@@ -50,11 +51,12 @@ class UnitPlayground(MovingFigure):
 
     script = "unit"
 
-    def __init__(self, maps: Sequence[Tensor]):
+    def __init__(self, maps: Sequence[Tensor], picture: Tensor | None = None):
         shapes = [tuple(m.shape) for m in maps]
         if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2:
             raise ValueError(f"a unit's playground needs two maps (H, W) of one size; got {shapes}")
         self.maps = [m.detach().float() for m in maps]
+        self.input = None if picture is None else picture.detach().clamp(0, 1).mul(255).byte().numpy()
         top = max(float(m.max()) for m in self.maps) or 1.0
         self._bytes = [(m / top * 255).round().clamp(0, 255).to(torch.uint8).numpy() for m in self.maps]
         sliders = [
@@ -109,8 +111,15 @@ class UnitPlayground(MovingFigure):
             parts.append(
                 f'<text x="{x}" y="{y + SIZE / 2 + 15}" text-anchor="middle">{name}{", mixed" * (k > 1)}</text>'
             )
+        label = "Two maps on the left, their two mixes on the right; the text below says how"
+        if self.input is None:
+            return svg(420, 290, label, "".join(parts))
+        width = SIZE * self.input.shape[2] / self.input.shape[1]
+        frame = f'x="{210 - width / 2:.1f}" y="4" width="{width:.1f}" height="{SIZE}"'
+        above = f'<image {frame} href="{_png(self.input.transpose(1, 2, 0))}"/>'
+        above += f'<text x="210" y="{SIZE + 19}" text-anchor="middle">what both towers see</text>'
         return svg(
-            420, 290, "Two maps on the left, their two mixes on the right; the text below says how", "".join(parts)
+            420, 412, f"A picture above. {label}", f'{above}<g transform="translate(0 122)">{"".join(parts)}</g>'
         )
 
     def data(self) -> dict[str, Any]:
@@ -138,7 +147,7 @@ def _alpha(state: State) -> list[float]:
 
 
 def _png(values: np.ndarray) -> str:
-    """(H, W) in 0…255 → an address that holds the picture."""
+    """(H, W), or (H, W, 3), in 0…255 → an address that holds the picture."""
     buffer = BytesIO()
     pictures.imsave(buffer, values, cmap="cividis", vmin=0, vmax=255, format="png", metadata={"Software": None})
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

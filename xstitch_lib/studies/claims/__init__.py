@@ -3,7 +3,8 @@
 A file a table or figure; each has its `Group`s, and `GROUPS` collects them. One more file needs its name here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 import pandas as pd
@@ -52,10 +53,11 @@ class Row(NamedTuple):
 
 def rows(group: Group, scale: str) -> Iterator[Row]:
     """Every claim of a group that the scale is about: one row a task, or one that says why there is none."""
+    read = cache(lambda name: load(name, scale))  # a record's tables are made once
     for claim in group.claims:
         if claim.scales and scale not in claim.scales:
             continue
-        records, why = _records(claim, scale)
+        records, why = _records(claim, scale, read)
         found = {} if why else claim.judge(*records)
         if not found:
             yield Row(group, claim, scale, "", None, why=why or "an arm that it compares is no part of this scale")
@@ -64,7 +66,7 @@ def rows(group: Group, scale: str) -> Iterator[Row]:
             yield Row(group, claim, scale, task, finding, planned)
 
 
-def _records(claim: Claim, scale: str) -> tuple[list[Record], str]:
+def _records(claim: Claim, scale: str, read: Callable[[str], Record]) -> tuple[list[Record], str]:
     """Those of its studies, or why there are none."""
     names, found = claim.names(scale), []
     for name in names:
@@ -73,7 +75,7 @@ def _records(claim: Claim, scale: str) -> tuple[list[Record], str]:
         if scale not in STUDIES[name].scales:
             return [], f"study `{name}` has no scale `{scale}`"
         try:
-            found.append(load(name, scale))
+            found.append(read(name))
         except FileNotFoundError:
             return [], f"not recorded: `xstitch run {name} --scale {scale}`"
         if not found[-1].comparable:
