@@ -16,7 +16,7 @@ from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import Difference, class_gains
 from xstitch_lib.tasks.quantities import Quantities
 
-DRAWS = 10_000
+DRAWS = 4000
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]  # mean gains and label counts (…, classes) → (…)
 
 
