@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
 # what they say of records is a function of `xstitch_lib.studies.reports`; a chapter joins when it is rewritten
-LEAN = [path for path in NOTEBOOKS if path.stem[:2] in ("08", "12")]
+LEAN = [path for path in NOTEBOOKS if path.stem[:2] not in ("01", "02", "03", "04", "05", "06", "11", "13")]
 REMOVED = {"remove-cell", "remove-input"}
 HIDDEN = REMOVED | {"hide-cell", "hide-input"}
 

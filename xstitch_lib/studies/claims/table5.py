@@ -37,7 +37,7 @@ FIVE = Group(
 OWN_MAP = Group(
     "own map",
     "One more layer, a control of MTL-shared",
-    "08_segmentation_and_normals",
+    "08b_the_papers_own_frames",
     {"medium": "NYU-v2"},
     (
         Claim("ours", "one more linear map for each task is better than none", ("latent_map",), better("own map", ONE),

@@ -7,7 +7,7 @@ from xstitch_lib.studies.claims.claim import CROSS, ONE, SELF, Claim, Gains, Gro
 
 TABLE = ("table6",)
 DATA = {"small": "rooms", "medium": "aPascal"}
-PAGE = "index"  # until its chapter stands
+PAGE = "verdict"  # until its chapter stands
 SPLITS = ("conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8")
 
 

@@ -275,6 +275,13 @@ def nyu_says(record: Record, paper: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def validation_curves(record: Record) -> dict[str, pd.DataFrame]:
+    """For `xstitch_lib.page.plots.curves_with_bands`: arm → mIU on validation frames, a row a step, a column a seed."""
+    rows = record.curves.query("phase == 1 and task == 'seg' and metric == 'mIU' and part in ['', 'seg']")
+    arms = (ONE, CROSS, SELF)
+    return {arm: rows[rows.arm == arm].pivot(index="step", columns="seed", values="value") for arm in arms}
+
+
 def nyu_partners_say(record: Record) -> dict[str, str]:
     """On NYU-v2: cross-stitch against a second network of the same task and the split, and its corrected p."""
     table = record.table
