@@ -122,7 +122,7 @@ def test_maps_that_a_unit_cannot_mix_are_refused(maps):
 
 def test_the_playground_mixes_as_the_unit_does():
     maps = [torch.rand(4, 6), torch.rand(4, 6)]
-    play, state = UnitPlayground(maps), {"preset": OWN, "AA": 10, "AB": 4, "BA": 0, "BB": 13}
+    play, state = UnitPlayground(maps), {"preset": OWN, "AA": 20, "AB": 14, "BA": 10, "BB": 23}
     unit = CrossStitchUnit(channels=None)
     unit.alpha.data = torch.tensor([[[0.5, 0.2], [0.0, 0.65]]])
     mixed = torch.cat(unit([m[None, None] for m in maps]))[:, 0].detach() / max(m.max() for m in maps) * 255
@@ -133,7 +133,7 @@ def test_a_preset_sets_all_four_weights_and_a_slider_makes_it_ones_own():
     play = UnitPlayground([torch.rand(3, 3)] * 2)
     for number, weights in enumerate(PRESETS.values()):
         state = play.react({**play.state, "preset": number}, "preset")
-        assert [state[name] / 20 for name in NAMES] == list(weights)
+        assert [state[name] / 20 - 0.5 for name in NAMES] == list(weights)
         assert play.react(state, "AA")["preset"] == number
         assert play.react({**state, "AA": 7}, "AA")["preset"] == OWN
 
@@ -297,4 +297,4 @@ print(play.alpha[0, 0].item(), play.inputs["preset"].label, explorer.caption(exp
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     shown, printed = (cell.outputs[0] for cell in notebook.cells)
     assert "application/vnd.jupyter.widget-view+json" in shown.data
-    assert printed.text.strip() == "0.25 your own pool1, seg, step 300. alp"
+    assert printed.text.strip() == "-0.25 your own pool1, seg, step 300. alp"

@@ -19,6 +19,7 @@ PRESETS = {
     "the paper's start": (0.9, 0.1, 0.1, 0.9),
     "two separate networks": (1.0, 0.0, 0.0, 1.0),
     "one shared map": (0.5, 0.5, 0.5, 0.5),
+    "a split": (1.0, 0.0, 1.0, 0.0),
     "B borrows, A does not": (1.0, 0.0, 0.5, 0.5),
     "the towers trade places": (0.0, 1.0, 1.0, 0.0),
 }
@@ -26,12 +27,13 @@ SAID = [
     "Each tower listens to itself, and a little to the other.",
     "No unit at all. A split network does this from its split on.",
     "Both next layers see the same map, the mean of both.",
+    "Both go on with A's map: up to here they share A's layers.",
     "Forward, help flows one way; in training B's gradient goes back into A.",
     "Each tower goes on with the other's map.",
     "A mix of your own.",
 ]
 NAMES = ("AA", "AB", "BA", "BB")
-LEVELS = [f"{level:.2f}" for level in np.linspace(0, 1, 21)]
+LEVELS = [f"{level / 20:.2f}" for level in range(-10, 31)]  # learned weights leave 0…1 too
 OWN = len(PRESETS)  # the menu's last entry
 ROWS, LEFT, RIGHT, SIZE = (76, 216), 76, 344, 104  # of the drawing: centres and side of the four maps
 
@@ -85,7 +87,10 @@ class UnitPlayground(MovingFigure):
 
     def caption(self, state: State) -> str:
         aa, ab, ba, bb = [LEVELS[state[name]] for name in NAMES]
-        return f"A's next layer sees {aa} of A and {ab} of B; B's sees {ba} of A and {bb} of B. {SAID[state['preset']]}"
+        seen = f"A's next layer sees {aa} of A and {ab} of B; B's sees {ba} of A and {bb} of B."
+        sums = [float(aa) + float(ab), float(ba) + float(bb)]
+        size = "maps grow" if max(sums) > 1.001 else "maps shrink" if min(sums) < 0.999 else "maps keep their size"
+        return f"{seen} {SAID[state['preset']]} Rows sum to {_plain(sums[0])} and {_plain(sums[1])}: {size}."
 
     def svg(self, state: State) -> str:
         alpha, parts = _alpha(state), []
@@ -93,10 +98,12 @@ class UnitPlayground(MovingFigure):
         wide = SIZE * min(width / height, 1.35)
         for k, (to, source) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
             (x1, y1), (x2, y2) = (LEFT + wide / 2 + 4, ROWS[source]), (RIGHT - wide / 2 - 4, ROWS[to])
-            line = f'<path class="flow c{source}" d="M{x1:.1f},{y1}L{x2:.1f},{y2}" stroke-width="{8 * alpha[k]:.2f}"/>'
+            wide_line = f"{8 * abs(alpha[k]):.2f}"
+            line = f'<path class="flow c{source}" d="M{x1:.1f},{y1}L{x2:.1f},{y2}" stroke-width="{wide_line}"/>'
             at = 0.5 if to == source else 0.24
             x, y = x1 + at * (x2 - x1), y1 + at * (y2 - y1) - 8
-            text = f'<text class="weight c{source}" x="{x:.0f}" y="{y:.0f}" text-anchor="middle">{alpha[k]:.2f}</text>'
+            named = f"{NAMES[k]} {alpha[k]:.2f}"
+            text = f'<text class="weight c{source}" x="{x:.0f}" y="{y:.0f}" text-anchor="middle">{named}</text>'
             parts += [line, text]
         maps = [*self._bytes, *self.mixed(state)]
         places = [(x, y) for x in (LEFT, RIGHT) for y in ROWS]
@@ -138,8 +145,12 @@ class UnitPlayground(MovingFigure):
         return plots.cross_stitch_figure(self.maps, mixed, self.alpha)
 
 
+def _plain(value: float) -> str:
+    return f"{value:.2f}".replace("-0.00", "0.00")
+
+
 def _level(value: float) -> int:
-    return round(value * (len(LEVELS) - 1))
+    return LEVELS.index(f"{value:.2f}")
 
 
 def _alpha(state: State) -> list[float]:
