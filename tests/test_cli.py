@@ -7,8 +7,10 @@ import pytest
 from tiny_study import ARMS, SCALE, STUDY, as_json
 
 from xstitch_lib import cli, record
+from xstitch_lib.results.record import Record
 from xstitch_lib.studies import Arm
 from xstitch_lib.studies.methods.split import Split
+from xstitch_lib.studies.verify import lacking
 
 
 @pytest.fixture
@@ -112,3 +114,11 @@ def test_errors_are_one_line(tiny, tmp_path):
 @pytest.mark.parametrize(("text", "seeds"), [("0-3", [0, 1, 2, 3]), ("5", [5]), ("0,3,5", [0, 3, 5])])
 def test_seeds_are_a_range_or_a_list(text, seeds):
     assert cli.seeds(text) == seeds
+
+
+def test_verify_says_first_that_the_machine_lacks_the_records_precision(monkeypatch):
+    recorded = Record({"cells": [{"provenance": {"precision": "bf16"}}], "arms": {}, "settings": {"seeds": []}})
+    monkeypatch.setattr("xstitch_lib.studies.verify.has_bf16", lambda: False)
+    assert lacking(recorded).startswith("this machine has no bf16")
+    monkeypatch.setattr("xstitch_lib.studies.verify.has_bf16", lambda: True)
+    assert lacking(recorded) == ""

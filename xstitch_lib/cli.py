@@ -8,7 +8,7 @@ from pathlib import Path
 from xstitch_lib.results import record
 from xstitch_lib.studies import STUDIES, Study
 from xstitch_lib.studies.queue import default_jobs, finish
-from xstitch_lib.studies.verify import verify
+from xstitch_lib.studies.verify import lacking, verify
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -87,12 +87,14 @@ def show(options: argparse.Namespace) -> None:
 
 
 def verify_record(options: argparse.Namespace) -> None:
-    different = 0
-    for line in verify(record.load(options.study, options.scale, options.to), options.arms, options.seeds):
+    different, found = 0, record.load(options.study, options.scale, options.to)
+    if missing := lacking(found):
+        print(missing, flush=True)
+    for line in verify(found, options.arms, options.seeds):
         print(line, flush=True)
         different += not line.endswith(": equal")
     if different:
-        raise SystemExit(f"{different} of the cells differ")
+        raise SystemExit(f"{different} of the cells differ" + (f"; {missing}" if missing else ""))
 
 
 def seeds(text: str) -> list[int]:

@@ -15,10 +15,11 @@ import torch
 from matplotlib import image
 from nbclient import NotebookClient
 
-from xstitch_lib.page.explorer import PRESETS, AlphaExplorer, TrainingReplay, UnitPlayground
+from xstitch_lib.page.explorer import PRESETS, AlphaExplorer, Forest, TrainingReplay, UnitPlayground
 from xstitch_lib.page.explorer.moving import State
 from xstitch_lib.page.explorer.unit import NAMES, OWN
 from xstitch_lib.results.record import load
+from xstitch_lib.studies.reports.verdict import Line
 from xstitch_lib.training.history import History
 from xstitch_lib.unit import CrossStitchUnit
 
@@ -40,6 +41,16 @@ def a_history(tasks=("seg", "normals"), layers=("pool1", "block.fc7"), snapshots
     return history
 
 
+LINES = [
+    Line("a claim that is so long that it needs two lines, since a phone is narrow", "normals, mean (°)", "rooms",
+         "one network per task", "supported", 0.81, 0.69, 0.92, 0.7),
+    Line("a & b < c", "normals, mean (°)", "rooms", "a split", "undecided", 0.03, -0.35, 0.3),
+    Line("a claim", "segmentation, mIU (points)", "NYU-v2", "a split", "not run", paper=-0.4),
+    Line("another", "segmentation, mIU (points)", "rooms", "", "contradicted", -1.1, -1.3, -0.9),
+    Line("lost", "segmentation, mIU (points)", "rooms", "", "contradicted"),
+]  # fmt: skip
+
+
 def figures():
     torch.manual_seed(0)
     maps = [torch.rand(7, 9), torch.rand(7, 9)]
@@ -50,6 +61,7 @@ def figures():
         "replay of three tasks": TrainingReplay(three),
         "replay of a record": TrainingReplay(load("table5", "small")),
         "unit": UnitPlayground(maps),
+        "forest": Forest(LINES),
     }
 
 
@@ -110,7 +122,7 @@ def test_maps_that_a_unit_cannot_mix_are_refused(maps):
 
 def test_the_playground_mixes_as_the_unit_does():
     maps = [torch.rand(4, 6), torch.rand(4, 6)]
-    play, state = UnitPlayground(maps), {"preset": OWN, "AA": 10, "AB": 4, "BA": 0, "BB": 13}
+    play, state = UnitPlayground(maps), {"preset": OWN, "AA": 20, "AB": 14, "BA": 10, "BB": 23}
     unit = CrossStitchUnit(channels=None)
     unit.alpha.data = torch.tensor([[[0.5, 0.2], [0.0, 0.65]]])
     mixed = torch.cat(unit([m[None, None] for m in maps]))[:, 0].detach() / max(m.max() for m in maps) * 255
@@ -121,9 +133,17 @@ def test_a_preset_sets_all_four_weights_and_a_slider_makes_it_ones_own():
     play = UnitPlayground([torch.rand(3, 3)] * 2)
     for number, weights in enumerate(PRESETS.values()):
         state = play.react({**play.state, "preset": number}, "preset")
-        assert [state[name] / 20 for name in NAMES] == list(weights)
+        assert [state[name] / 20 - 0.5 for name in NAMES] == list(weights)
         assert play.react(state, "AA")["preset"] == number
         assert play.react({**state, "AA": 7}, "AA")["preset"] == OWN
+
+
+def test_the_forest_counts_verdicts_and_says_where_a_quantity_is_measured():
+    forest = Forest(LINES, ("segmentation, mIU (points)", "rooms"))
+    assert "2 contradicted" in forest.caption(forest.state) and len(forest.shown(forest.state)) == 2
+    assert "see rooms, not NYU-v2" in forest.caption({"quantity": 0, "data": 1, "over": 0})
+    with pytest.raises(ValueError, match="needs a line at least"):
+        Forest([])
 
 
 def test_the_replay_tells_the_values_of_the_step():
@@ -261,6 +281,7 @@ def test_answers_a_front_end_through_a_real_kernel():
 import torch
 from xstitch_lib.page.explorer import AlphaExplorer, UnitPlayground
 from xstitch_lib.results.record import load
+from xstitch_lib.studies.reports.verdict import Line
 play = UnitPlayground([torch.rand(4, 4), torch.rand(4, 4)])
 play
 """
@@ -276,4 +297,4 @@ print(play.alpha[0, 0].item(), play.inputs["preset"].label, explorer.caption(exp
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     shown, printed = (cell.outputs[0] for cell in notebook.cells)
     assert "application/vnd.jupyter.widget-view+json" in shown.data
-    assert printed.text.strip() == "0.25 your own pool1, seg, step 300. alp"
+    assert printed.text.strip() == "-0.25 your own pool1, seg, step 300. alp"

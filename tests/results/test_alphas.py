@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from xstitch_lib.results.alphas import moved, own_minus_other, sorted_weights
-from xstitch_lib.results.measures import own_at, own_more_than, shares_more, takes_less, takes_more
 from xstitch_lib.results.record import Record
+from xstitch_lib.results.weights import own_at, own_more_than, shares_more, takes_less, takes_more
 
 LAYERS = ["pool1", "pool5", "fc7", "pool2", "fc6"]
 
@@ -73,7 +73,8 @@ def gap(size):
 def test_the_start_that_prefers_its_own_least_decides():
     sizes = {"a": 0.9, "b": 0.4, "c": -0.3}
     found = own_at("pool5", list(sizes))(a_record(gap(lambda arm, layer: sizes[arm]), arms=sizes))
-    assert found["seg"].gain.mean == pytest.approx(-0.285, abs=1e-3) and found["seg"].verdict == "not supported"
+    assert found["all"].gain.mean == pytest.approx(-0.285, abs=1e-3) and found["all"].verdict == "contradicted"
+    assert found["all"].note.endswith("from c")
 
 
 def test_a_layer_is_compared_with_another():

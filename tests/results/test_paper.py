@@ -1,8 +1,39 @@
 """The numbers are typed once, so they are checked against what the paper says about them."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from xstitch_lib import paper
+from xstitch_lib.results import errata
+
+SOURCES = {"paper": "001_*.txt", "readme": "002_*.txt", "blog": "003_*.txt"}
+
+
+@pytest.mark.parametrize("name", paper.QUOTES)
+def test_a_quotation_is_what_its_source_says(name):
+    folder = os.environ.get("XSTITCH_SEEDS")
+    if not folder:
+        pytest.skip("XSTITCH_SEEDS does not name the folder of the sources' texts")
+    source, quotation = paper.QUOTES[name]
+    (path,) = Path(folder).glob(SOURCES[source])
+    assert " ".join(quotation.split()) in " ".join(path.read_text().split())
+
+
+def test_equation_3_as_printed_is_the_gradient_of_the_other_weight():
+    found = errata.equation_3()
+    assert found["printed_one"] == found["ba_one"] != found["ab_one"] == found["right_one"]
+    assert found["summed_six"] == found["ab_six"] != found["right_six"]
+
+
+def test_what_the_errata_say_of_tables_and_bars():
+    found = errata.said()
+    assert (found["bar_fc7"], found["det_cross"], found["det_ensemble"]) == ("45.6", "45.2", "46.1")
+    assert (found["within_two"], found["within_five"], found["equal_columns"]) == ("39.2", "39.0", "7 of 8")
+    assert (found["best_det"], found["best_attr"], found["lowest_bar"]) == ("fc7", "conv2", "conv5")
+    assert (found["size_large"], found["size_convex"]) == ("18.9", "1.0")
+    assert (found["dense_weights"], found["channel_weights"]) == ("200.9", "4,480")
 
 
 def value(name, arm, task, metric):

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.paper import QUANTITIES
-from xstitch_lib.results.statistics import Difference, contrasts, gains, holm, means, paired_difference
+from xstitch_lib.results.statistics import gains, holm, means, paired_difference, summary
 from xstitch_lib.tasks.quantities import Quantities, Quantity
 
 values = st.lists(st.tuples(*[st.floats(-100, 100)] * 2), min_size=2, max_size=12)
@@ -27,11 +28,18 @@ def test_equal_differences_give_a_point():
     assert paired_difference([2, 3, 4], [1, 2, 3]) == (1, 1, 1, 3)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(0.1, 1, "supported"), (-1, -0.1, "not supported"), (-1, 1, "undecided")]
-)
-def test_a_verdict_needs_the_whole_interval(low, high, verdict):
-    assert Difference((low + high) / 2, low, high, 5).verdict == verdict
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=16), max_size=8))
+def test_what_is_not_finite_is_no_seed(values):
+    finite = [value for value in values if np.isfinite(value)]
+    assert summary(values).seeds == len(finite)
+    np.testing.assert_equal(summary(values), summary(finite))
+
+
+def test_an_arm_of_which_runs_diverged_is_marked():
+    table = table_of({("new", "seg", "mIU"): [20, 21], ("old", "seg", "mIU"): [19, 19, 20]})
+    lost = pd.DataFrame([("new", 2, "", "diverged", None)], columns=table.columns)
+    marked = means(QUANTITIES.attach(pd.concat([table, lost])), [("seg", "mIU")])["seg mIU ↑"]
+    assert marked["new"] == "20.50 ± 6.35 (1 diverged)" and "diverged" not in marked["old"]
 
 
 @pytest.mark.parametrize("second", [[1.0], [1.0, 2.0, 3.0]])

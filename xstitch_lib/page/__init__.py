@@ -1,7 +1,7 @@
 """What chapters import beside the library itself: plots, figures that move, tables, statistics, and what is shown."""
 
 from xstitch_lib.page import plots
-from xstitch_lib.page.explorer import AlphaExplorer, TrainingReplay, UnitPlayground
+from xstitch_lib.page.explorer import AlphaExplorer, Forest, TrainingReplay, UnitPlayground
 from xstitch_lib.page.notebook import (
     glue,
     glue_all,
@@ -11,12 +11,13 @@ from xstitch_lib.page.notebook import (
     show_verdicts,
 )
 from xstitch_lib.page.tables import gains_beside, levels_beside_paper
-from xstitch_lib.results import measures
+from xstitch_lib.results import classes, measures, settings
 from xstitch_lib.results.alphas import moved, own_minus_other, sorted_weights
-from xstitch_lib.results.measures import gains_more_than, rarest_gain
+from xstitch_lib.results.classes import rarest_gain
+from xstitch_lib.results.findings import contrasts, verdict_of
+from xstitch_lib.results.measures import gains_more_than
 from xstitch_lib.results.statistics import (
     class_gains,
-    contrasts,
     gain,
     gains,
     means,
@@ -30,10 +31,12 @@ from xstitch_lib.studies.claims import verdicts
 
 __all__ = [
     "AlphaExplorer",
+    "Forest",
     "TrainingReplay",
     "UnitPlayground",
     "claims",
     "class_gains",
+    "classes",
     "contrasts",
     "gain",
     "gains",
@@ -51,11 +54,13 @@ __all__ = [
     "plots",
     "rarest_gain",
     "relative_gain",
+    "settings",
     "show_provenance",
     "show_source",
     "show_table",
     "show_verdicts",
     "sorted_weights",
     "summary",
+    "verdict_of",
     "verdicts",
 ]

@@ -37,14 +37,12 @@ def show_table(frame, index: bool = False) -> None:
 
 
 VERDICTS = """
-*A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side, and the
-test pictures are the same for all. Supported: the whole interval is on the claim's side of zero, or of the number
-that the claim names. Not supported: it is on the other. Undecided: it lies on both. For the primary comparisons,
-named before the run (of table 5, over one network a task, over the split, and over two networks of the same task; on
-Fashion-MNIST those that its chapter names; of one more linear map both, though table 5 had been seen), p corrected
-for their number (Holm) must be below 0.05 too. All others are exploratory and uncorrected: one in twenty would miss
-zero by luck. A source is a section of the paper or the re-implementation's README; "ours" are questions that neither
-asks.*
+*A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side.
+**Supported** and **contradicted**: surely on one side of zero, or of the number that the claim names, after correction
+(Holm) over all comparisons that the sentence rests on. **No effect of note**: within ± the bound in the last column,
+half of what is reported, set afterwards for these records. **Undecided**: all the rest. Runs that diverged count
+against their arm. A source is a section or table of the paper, the re-implementation's README, or "ours". Page
+"Verdict" has the rules in full.*
 """
 
 

@@ -1,50 +1,35 @@
-"""How a claim is tested: measures, which take the records of its studies and return task → `Finding`.
+"""How a claim about scores is tested: measures, which take the records of its studies and return task → `Finding`.
 
-Positive gains support the claim.
+Positive gains support the claim. What is said of classes is tested in `classes`, of learned weights in `weights`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from xstitch_lib.networks.towers import POOLS
-from xstitch_lib.results.alphas import own_minus_other
+from xstitch_lib.results import paper
+from xstitch_lib.results.findings import (
+    SUPPORTED,
+    Finding,
+    Lost,
+    contrasts,
+    corrected,
+    direction,
+    found_gain,
+    p_value,
+)
 from xstitch_lib.results.overlap import intervals
 from xstitch_lib.results.record import Record
-from xstitch_lib.results.statistics import (
-    Difference,
-    class_gains,
-    contrasts,
-    gains,
-    means,
-    relative_gain,
-    summary,
-)
+from xstitch_lib.results.statistics import gains, holm, summary
 from xstitch_lib.tasks.quantities import Quantities
 
 STARTS = ["(0.1, 0.9)", "(0.5, 0.5)", "(0.7, 0.3)", "(0.9, 0.1)"]
-
-
-class Finding(NamedTuple):
-    """A gain with its interval, what it is measured in, and the verdict on the claim."""
-
-    gain: Difference
-    unit: str
-    verdict: str
-    digits: int = 2
-
-    def __str__(self) -> str:
-        unit = self.unit if self.unit == "°" else f" {self.unit}"
-        return f"**{self.verdict}**: {self.gain.short(unit, self.digits)}"
-
-
 Measure = Callable[..., Mapping[str, Finding]]
 
 
-def _of_arms_that_ran(measure_of: Callable[..., Measure]) -> Callable[..., Measure]:
+def of_arms_that_ran(measure_of: Callable[..., Measure]) -> Callable[..., Measure]:
     """A measure of two arms finds nothing where a scale leaves one of them out."""
 
     @wraps(measure_of)
@@ -55,228 +40,160 @@ def _of_arms_that_ran(measure_of: Callable[..., Measure]) -> Callable[..., Measu
     return measure_of_both
 
 
-@_of_arms_that_ran
-def better(first: str, second: str) -> Measure:
-    """One arm is better than another, in each task's primary metric; Holm's p decides for a record's primary pairs."""
+@of_arms_that_ran
+def better(first: str, second: str, metrics: Mapping[str, str] | None = None) -> Measure:
+    """One arm is better than another, in each task's main metric, with the others beside it.
+
+    Corrected over the record's tasks and, of a pair named before the run, over all such pairs.
+
+    Args:
+        metrics: task → another metric than the record's, for tasks that the record has.
+    """
 
     def measure(record: Record) -> dict[str, Finding]:
         primary = [tuple(pair) for pair in record.content["primary"]]
         pairs = primary if (first, second) in primary else [(first, second)]
-        found = contrasts(record.table, pairs, record.content["metrics"])
-        rows = found[(found["first"] == first) & (found.second == second)]
-        return {row.task: _finding(row.gain, record, row.task, row.metric, row.verdict) for row in rows.itertuples()}
+        main = dict(record.content["metrics"])
+        main |= {task: metric for task, metric in (metrics or {}).items() if task in main}
+        rows = contrasts(record.table, pairs, main)
+        rows = rows[(rows["first"] == first) & (rows.second == second)]
+        return {
+            row.task: row.finding._replace(others=_other_metrics(record, first, second, row.task, row.metric))
+            for row in rows.itertuples()
+        }
 
     return measure
 
 
-@_of_arms_that_ran
+@of_arms_that_ran
 def better_over_draws(first: str, second: str) -> Measure:
     """The same where a cell has several draws, folds for instance: Nadeau and Bengio's interval and Holm's p decide."""
 
     def measure(record: Record) -> dict[str, Finding]:
         primary = [tuple(pair) for pair in record.content["primary"]]
-        found = intervals(record, primary if (first, second) in primary else [(first, second)])
-        rows = found[(found["first"] == first) & (found.second == second)]
-        return {row.task: _finding(row.by_draw, record, row.task, row.metric, row.verdict) for row in rows.itertuples()}
+        rows = intervals(record, primary if (first, second) in primary else [(first, second)])
+        rows = rows[(rows["first"] == first) & (rows.second == second)]
+        known = Quantities.of(record.table)
+        found = {}
+        for row in rows.itertuples():
+            quantity = known.find(row.task, row.metric)
+            found[row.task] = Finding(
+                *(row.by_draw, quantity.difference_unit, quantity.digits, row.metric, (first, second)),
+                *(row.p, row.holm, row.by_draw.mean),
+            )
+        return found
 
     return measure
+
+
+def _other_metrics(record: Record, first: str, second: str, task: str, main: str) -> tuple[Finding, ...]:
+    """A gain in the other metrics that the paper has of the task, each corrected over all of the task's."""
+    ours = {*record.table[record.table.task == task].metric}
+    metrics = [metric for metric in paper.QUANTITIES.get(task, ()) if metric in ours]
+    every = corrected({metric: found_gain(record.table, first, second, task, metric) for metric in metrics})
+    return tuple([found for metric, found in every.items() if metric != main])
 
 
 def gains_more_than(points: float, first: str, second: str) -> Measure:
     """The gain of one arm over another is larger than ``points``; the `Finding` has the gain itself."""
 
     def measure(record: Record) -> dict[str, Finding]:
-        found = {}
-        for task, metric in record.content["metrics"].items():
-            values = gains(record.table, first, second, task, metric)
-            found[task] = _finding(summary(values), record, task, metric, summary(values - points).verdict)
-        return found
+        metrics = record.content["metrics"].items()
+        return corrected({t: found_gain(record.table, first, second, t, metric, points) for t, metric in metrics})
 
     return measure
 
 
 def worst_start_gains(starts: Record) -> dict[str, Finding]:
-    """Table 1: even the worst of the paper's four starts is better than one-task."""
+    """Table 1: even the worst of the paper's four starts is better than one-task; a start that diverged is the worst.
+
+    Supported if all four are; contradicted if one is, corrected over the four.
+    """
     found = {}
     for task, metric in starts.content["metrics"].items():
-        by_start = [gains(starts.table, start, "one-task", task, metric) for start in STARTS]
-        found[task] = _finding(summary(min(by_start, key=np.mean)), starts, task, metric)
-    return found
+        by_start = {start: found_gain(starts.table, start, "one-task", task, metric) for start in STARTS}
+        found[task] = least(by_start, note="the worst is {}")
+    return corrected(found)
 
 
-@_of_arms_that_ran
+def least(found: Mapping[str, Finding], note: str = "") -> Finding:
+    """Of several findings, all of which a claim needs: the one that is furthest from it, so tested.
+
+    Its p is the largest of all where all agree with the claim, else its own, corrected over all.
+
+    Args:
+        note: what is said of it, with its name for {}; of the others those that lost most of their runs are named.
+    """
+    name, worst = min(found.items(), key=lambda item: (-item[1].lost.first, *_order(item[1]), item[0]))
+    all_ahead = min([f.ahead for f in found.values()]) > 0
+    values = dict(zip(found, holm([f.p for f in found.values()]), strict=True))
+    p = max([f.p for f in found.values()]) if all_ahead else values[name]
+    said = [note.format(name)] if note else []
+    for other, f in found.items():
+        if 2 * f.lost.first > f.gain.seeds + sum(f.lost):
+            said.append(f"{other} diverged in {f.lost.first} of {f.gain.seeds + sum(f.lost)} seeds")
+    return worst._replace(p=p, corrected=p, note="; ".join(said))
+
+
+def _order(finding: Finding) -> tuple[bool, float]:
+    """Without a number first; NaN has no order of its own."""
+    mean = finding.gain.mean
+    return (True, mean) if mean == mean else (False, 0.0)
+
+
+@of_arms_that_ran
 def converges_faster(first: str, second: str) -> Measure:
     """One arm is ahead of another on average over the second phase, on validation pictures."""
 
     def measure(record: Record) -> dict[str, Finding]:
         curves, found = record.curves[record.curves.phase == 1], {}
+        lost = record.table[record.table.metric == "diverged"]
         for task, metric in record.content["metrics"].items():
             along = curves[(curves.task == task) & (curves.metric == metric) & (curves.step > 0)]
             average = along.groupby(["arm", "seed", "task", "metric"], as_index=False).value.mean()
-            values = gains(Quantities.of(curves).attach(average), first, second, task, metric)
-            found[task] = _finding(summary(values), record, task, metric)
-        return found
+            table = Quantities.of(curves).attach(pd.concat([average, lost[average.columns]]))
+            found[task] = found_gain(table, first, second, task, metric)
+        return corrected(found)
 
     return measure
-
-
-@_of_arms_that_ran
-def rarest_gain(first: str, second: str, classes: int = 10) -> Measure:
-    """Figure 6: the mean gain of the classes with the fewest labels."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        counts = pd.Series(record.content["labels"]["seg"])
-        rarest = class_gains(record.per_class, first, second).loc[counts.nsmallest(classes).index]
-        return {"seg": _finding(summary(rarest.mean()), record, "seg", "IU")}
-
-    return measure
-
-
-@_of_arms_that_ran
-def rarer_gains_more(first: str, second: str, predicted: bool = False) -> Measure:
-    """Figure 6: over classes, the rank correlation of gain and rareness; of all, or of those that are predicted."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gain = class_gains(record.per_class, first, second)
-        gain = gain.drop(hardly_predicted(record)) if predicted else gain
-        rareness = -pd.Series(record.content["labels"]["seg"]).loc[gain.index]
-        return {"seg": _of(gain.corrwith(rareness, method="spearman"), "rank correlation")}
-
-    return measure
-
-
-def hardly_predicted(record: Record, iu: float = 1.0) -> list[str]:
-    """Classes whose IU in one-task training is below a point: what a network knows of them does not show."""
-    rows = record.per_class[(record.per_class.arm == "one-task") & (record.per_class.metric == "IU")]
-    means = rows.groupby("class").value.mean()
-    return list(means[means < iu].index)
 
 
 def only(task: str, measure: Measure) -> Measure:
     """A claim about one task."""
-    return lambda *records: {task: measure(*records)[task]}
+
+    def measure_one(*records: Record) -> dict[str, Finding]:
+        found = measure(*records)
+        return {task: found[task]._replace(corrected=found[task].p)} if task in found else {}
+
+    return measure_one
 
 
 def gains_more(more: tuple[str, str], less: tuple[str, str]) -> Measure:
     """The gain of one pair of arms is larger than that of another, seed by seed.
 
-    Of two records the first has ``more``, the second ``less``; one record has both.
+    Of several records the first has ``more`` and each of the others ``less``, and it is larger than all; one has both.
     """
 
     def measure(*records: Record) -> dict[str, Finding]:
-        here, there = records[0], records[-1]
-        found = {}
+        here, found = records[0], {}
         for task, metric in here.content["metrics"].items():
-            difference = gains(here.table, *more, task, metric) - gains(there.table, *less, task, metric)
-            found[task] = _finding(summary(difference.dropna()), here, task, metric)
-        return found
+            others = records[1:] or records
+            by_record = {f"{r.content['study']}": _more(here, r, more, less, task, metric) for r in others}
+            found[task] = least(by_record) if len(by_record) > 1 else next(iter(by_record.values()))
+        return corrected(found)
 
     return measure
 
 
-def own_at(layer: str, arms: Sequence[str]) -> Measure:
-    """Section 5.4: mean alpha_S is above mean alpha_D at a layer, whatever the start; the start where it is least."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gaps, found = own_minus_other(record, arms, [layer]), {}
-        for task in record.content["metrics"]:
-            by_arm = [rows.value.to_numpy() for _, rows in gaps[gaps.task == task].groupby("arm")]
-            found[task] = _of(min(by_arm, key=np.mean), "weight")
-        return found
-
-    return measure
+def _more(here: Record, there: Record, more: tuple, less: tuple, task: str, metric: str) -> Finding:
+    values = (gains(here.table, *more, task, metric) - gains(there.table, *less, task, metric)).dropna()
+    one, other = Lost.of(here.table, *more, task, metric), Lost.of(there.table, *less, task, metric)
+    lost = Lost(one.first + other.second, one.second + other.first, one.both + other.both)
+    base = found_gain(here.table, *more, task, metric)
+    p = p_value(values, lost)
+    return base._replace(gain=summary(values), p=p, corrected=p, ahead=direction(values, lost), lost=lost)
 
 
-def own_more_than(layer: str, other: str, arm: str) -> Measure:
-    """Mean alpha_S is further above mean alpha_D at one layer than at another."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gaps, found = own_minus_other(record, [arm], [layer, other]), {}
-        for task in record.content["metrics"]:
-            by_layer = gaps[gaps.task == task].pivot(index="seed", columns="layer", values="value")
-            found[task] = _of(by_layer[layer] - by_layer[other], "weight")
-        return found
-
-    return measure
-
-
-def takes_less(layer: str, other: str, arm: str) -> Measure:
-    """The same, by shares of variance, which rescaling leaves as they are: less comes from the other task."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        rows = record.sharing[record.sharing.arm == arm]
-        found = {}
-        for task in record.content["metrics"]:
-            taken = rows[(rows.task == task) & (rows.source != task)]
-            taken = taken.pivot(index="seed", columns="layer", values="share")
-            found[task] = _of(taken[other] - taken[layer], "share of variance")
-        return found
-
-    return measure
-
-
-def shares_more(first: str, second: str, arm: str) -> Measure:
-    """Section 5.4: one task's alpha_S and alpha_D are closer than another's, on average over layers."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        gaps = own_minus_other(record, [arm], POOLS).groupby(["seed", "task"]).value.mean().unstack()
-        return {first: _of(gaps[second] - gaps[first], "weight")}
-
-    return measure
-
-
-def takes_more(first: str, second: str, arm: str) -> Measure:
-    """The same, by shares of variance: one task takes more from the other than the other from it."""
-
-    def measure(record: Record) -> dict[str, Finding]:
-        rows = record.sharing
-        taken = rows[(rows.arm == arm) & (rows.task != rows.source)].groupby(["seed", "task"]).share.mean().unstack()
-        return {first: _of(taken[first] - taken[second], "share of variance")}
-
-    return measure
-
-
-def against_chosen(record: Record, choices: Mapping[str, tuple[str, Mapping[str, str]]]) -> pd.DataFrame:
-    """Settings that were tried, each against the chosen one of its group: in percent, averaged over the record's tasks.
-
-    Args:
-        choices: group → the arm that was chosen, and setting → arm. An arm that diverged is said to.
-    """
-    metrics, rows = record.content["metrics"], []
-    levels = means(record.table, list(metrics.items()))
-    for group, (chosen, settings) in choices.items():
-        for setting, arm in settings.items():
-            row = {"choice": group, "setting": f"{setting}, chosen" if arm == chosen else setting}
-            nothing = arm == chosen or levels.loc[arm].isna().all()
-            found = "" if nothing else relative_gain(record.table, arm, chosen, metrics).short()
-            rows.append(row | {**levels.loc[arm].fillna("diverged"), "better than chosen, percent": found})
-    return pd.DataFrame(rows)
-
-
-def post_processing(record: Record) -> pd.DataFrame:
-    """What turning predicted normals to each picture's three directions gains: arm, metric, before, after, gain.
-
-    Of records with real frames (`NYUScale`), whose normals are measured twice; see `xstitch_lib.tasks.manhattan`.
-    """
-    normals, quantities = record.table[record.table.task == "normals"], Quantities.of(record.table)
-    by_arm, rows = normals.pivot(index="seed", columns=["arm", "metric"], values="value"), []
-    for arm in by_arm.columns.unique("arm"):
-        values = by_arm[arm].dropna(how="all")  # an arm may lack a seed
-        for metric in ("mean", "median", "11.25", "22.5", "30"):
-            before, after = values[metric], values[f"manhattan {metric}"]
-            gain = summary(quantities.find("normals", metric).gain(after, before)).short()
-            levels = {"before": f"{before.mean():.2f}", "after": f"{after.mean():.2f}"}
-            rows.append({"arm": arm, "metric": metric, **levels, "gain": gain})
-    return pd.DataFrame(rows)
-
-
-def _finding(gain: Difference, record: Record, task: str, metric: str, verdict: str | None = None) -> Finding:
-    """A gain in a metric of the record; its own verdict where none is given."""
-    quantity = Quantities.of(record.table).find(task, metric)
-    return Finding(gain, quantity.difference_unit, verdict or gain.verdict, quantity.digits)
-
-
-def _of(values: Sequence[float], measured_in: str) -> Finding:
-    """Of what is no metric, one value a seed."""
-    gain = summary(values)
-    return Finding(gain, measured_in, gain.verdict)
+def supported(found: Mapping[str, Finding]) -> bool:
+    """Whether a claim is supported in all its tasks."""
+    return bool(found) and all([finding.verdict == SUPPORTED for finding in found.values()])

@@ -109,8 +109,7 @@ def intervals(record: Record, pairs: Sequence[tuple[str, str]] | None = None, ta
     Returns:
         One row a task and pair: task, metric, first, second; three `Difference`: ``by_seed``, of training alone, on the
         very draws; ``by_person``, `clustered`; ``by_draw``, `overlap_corrected`, the one that asks whether another data
-        set would agree; ``p`` of that one, ``holm``, corrected within the task, and ``verdict``: that of ``by_draw``,
-        "undecided" too where the corrected p is 0.05 or more.
+        set would agree; ``p`` of that one, and ``holm``, corrected within the task.
 
     Raises:
         ValueError: if the record has fewer than two draws.
@@ -121,9 +120,8 @@ def intervals(record: Record, pairs: Sequence[tuple[str, str]] | None = None, ta
         found = [_three(record, *pair, task) for pair in pairs]
         corrected = holm([p for *_, p in found])
         for pair, (by_seed, by_person, by_draw, p), after in zip(pairs, found, corrected, strict=True):
-            verdict = by_draw.verdict if after < 0.05 else "undecided"
-            rows.append((task, "accuracy", *pair, by_seed, by_person, by_draw, p, after, verdict))
-    columns = ["task", "metric", "first", "second", "by_seed", "by_person", "by_draw", "p", "holm", "verdict"]
+            rows.append((task, "accuracy", *pair, by_seed, by_person, by_draw, p, after))
+    columns = ["task", "metric", "first", "second", "by_seed", "by_person", "by_draw", "p", "holm"]
     return pd.DataFrame(rows, columns=columns)
 
 

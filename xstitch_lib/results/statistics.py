@@ -34,11 +34,6 @@ class Difference(NamedTuple):
     def _interval(self, digits: int) -> str:
         return f"{self.low:+.{digits}f} to {self.high:+.{digits}f}"
 
-    @property
-    def verdict(self) -> str:
-        """What the interval says of the claim that the first arm is higher."""
-        return "supported" if self.low > 0 else "not supported" if self.high < 0 else "undecided"
-
 
 def paired_difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     """The mean of ``first - second`` over seeds, with its 95 % t interval.
@@ -66,10 +61,15 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
 
 
 def summary(differences: Sequence[float]) -> Difference:
-    """The mean of one difference a seed, with its 95 % t interval; it is NaN where there are too few seeds for one."""
-    count = len(differences)
-    mean = float(np.mean(differences)) if count else math.nan
-    margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(differences)) if count > 1 else math.nan
+    """The mean of one difference a seed, with its 95 % t interval; it is NaN where there are too few seeds for one.
+
+    What is not finite is no seed: it is left out, and not counted.
+    """
+    values = np.asarray(differences, dtype=float)
+    values = values[np.isfinite(values)]
+    count = len(values)
+    mean = float(np.mean(values)) if count else math.nan
+    margin = float(stats.t.ppf(0.975, count - 1) * stats.sem(values)) if count > 1 else math.nan
     return Difference(mean, mean - margin, mean + margin, count)
 
 
@@ -78,7 +78,7 @@ def gains(table: pd.DataFrame, first: str, second: str, task: str, metric: str) 
 
     Args:
         table: tidy, as a `Record` and a study's ``run`` give it, with its `Quantities`. Seeds that one of the
-            arms lacks, because it diverged, are left out.
+            arms lacks, because it diverged or is still to come, are left out; `Lost` counts the former.
 
     Raises:
         ValueError: if the table does not tell which way the metric is better.
@@ -91,7 +91,8 @@ def gains(table: pd.DataFrame, first: str, second: str, task: str, metric: str) 
     [1.5, 0.5]
     """
     wanted = table[(table.task == task) & (table.metric == metric) & table.arm.isin([first, second])]
-    values = wanted.pivot(index="seed", columns="arm", values="value").reindex(columns=[first, second]).dropna()
+    values = wanted.pivot(index="seed", columns="arm", values="value").reindex(columns=[first, second])
+    values = values.astype(float).replace([math.inf, -math.inf], math.nan).dropna()
     return Quantities.of(table).find(task, metric).gain(values[first], values[second])
 
 
@@ -146,34 +147,10 @@ def class_gains(per_class: pd.DataFrame, first: str, second: str, metric: str = 
     return quantity.gain(values[first], values[second]).unstack("seed").dropna(axis="columns", how="all")
 
 
-def contrasts(table: pd.DataFrame, pairs: Sequence[tuple[str, str]], metrics: Mapping[str, str]) -> pd.DataFrame:
-    """The paired gains of several pairs of arms, with p values corrected within each task (Holm).
-
-    Training and test pictures are the same for all seeds, so intervals are about training alone.
-
-    Args:
-        table: as for `gains`.
-        pairs: (first, second), named before the run.
-        metrics: task → the metric of its contrasts, named before the run.
-
-    Returns:
-        One row a task and pair: task, metric, first, second, ``gain`` (a `Difference`; positive is better), ``p`` of a
-        paired two-sided t test, ``holm``, the same corrected, and ``verdict``: that of the interval, "undecided" too
-        where the corrected p is 0.05 or more.
-    """
-    rows = []
-    for task, metric in metrics.items():
-        found = [gains(table, *pair, task, metric) for pair in pairs]
-        p = [float(stats.ttest_1samp(values, 0).pvalue) for values in found]
-        for pair, values, raw, corrected in zip(pairs, found, p, holm(p), strict=True):
-            gain = summary(values)
-            verdict = gain.verdict if corrected < 0.05 else "undecided"
-            rows.append((task, metric, *pair, gain, raw, corrected, verdict))
-    return pd.DataFrame(rows, columns=["task", "metric", "first", "second", "gain", "p", "holm", "verdict"])
-
-
 def means(table: pd.DataFrame, metrics: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Each arm's mean over seeds with half its 95 % interval, as text: what a results table of the book shows.
+
+    An arm of which runs diverged is marked with their number, "(2 diverged)": its mean is of the others.
 
     Args:
         table: tidy, as for `gains`.
@@ -186,16 +163,15 @@ def means(table: pd.DataFrame, metrics: Sequence[tuple[str, str]]) -> pd.DataFra
     >>> means(table, [("normals", "mean")]).loc["a", "normals mean ↓"]
     '30.50 ± 6.35'
     """
-    columns = {}
+    columns, lost = {}, table[table.metric == "diverged"].arm.value_counts()
     for task, metric in metrics:
-        found = table[(table.task == task) & (table.metric == metric)].groupby("arm", sort=False).value
-        half = stats.t.ppf(0.975, found.count() - 1) * found.sem()
-        quantity = Quantities.of(table).find(task, metric)
-        form = f".{quantity.digits}f"
-        text = [
-            f"{mean:{form}}" + (f" ± {h:{form}}" if h == h else "") for mean, h in zip(found.mean(), half, strict=True)
-        ]
-        columns[f"{task} {metric} {quantity.arrow}"] = pd.Series(text, index=found.mean().index)
+        rows = table[(table.task == task) & (table.metric == metric)]
+        quantity, texts = Quantities.of(table).find(task, metric), {}
+        for arm, values in rows.groupby("arm", sort=False).value:
+            mean, low, _, seeds = summary(values)
+            text = f"{mean:.{quantity.digits}f}" + (f" ± {mean - low:.{quantity.digits}f}" if seeds > 1 else "")
+            texts[arm] = text + (f" ({lost[arm]} diverged)" if arm in lost else "")
+        columns[f"{task} {metric} {quantity.arrow}"] = pd.Series(texts, dtype=object)
     return pd.DataFrame(columns).reindex(table.arm.unique())
 
 

@@ -1,13 +1,15 @@
 """Run recorded cells again: the promise that a number in the book can be had by anyone."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from xstitch_lib.results.provenance import has_bf16
 from xstitch_lib.results.record import Record, tidy
 from xstitch_lib.studies import cell
 from xstitch_lib.studies.arm import Arm
@@ -32,6 +34,17 @@ def recorded_settings(record: Record, arm: str) -> tuple[Arm, Scale]:
     return Arm(arm, kind(**tuples(stored["options"])), tuples(stored["changes"])), scale
 
 
+def lacking(record: Record) -> str:
+    """What this machine lacks of the precision that a record was made with, in a sentence; "" if nothing."""
+    precisions = {cell["provenance"]["precision"] for cell in record.content["cells"]}
+    if "bf16" not in precisions or has_bf16():
+        return ""
+    return (
+        "this machine has no bf16, in which cells were recorded: they are trained in float32 here, so their numbers "
+        "differ by rounding, which a long training makes as large as another seed would"
+    )
+
+
 def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[int] | None = None) -> Iterator[str]:
     """Run whole cells again with their recorded thread count, and tell how far their results are off.
 
@@ -46,7 +59,7 @@ def verify(record: Record, arms: Sequence[str] | None = None, seeds: Sequence[in
             arm, scale = recorded_settings(record, recorded["arm"])
             with _threads(recorded["provenance"]["threads"]), tempfile.TemporaryDirectory() as folder:
                 found = cell.run(arm, scale, recorded["seed"], Path(folder))
-            yield f"{recorded['arm']}, seed {recorded['seed']}: {_compare(recorded, found)}"
+            yield f"{recorded['arm']}, seed {recorded['seed']}: {_compare(recorded, found, _spread(record, recorded))}"
 
 
 @contextmanager
@@ -59,7 +72,13 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _compare(recorded: dict, found: dict) -> str:
+def _spread(record: Record, cell: Mapping[str, Any]) -> Mapping[tuple[str, str], float]:
+    """(task, metric) → the standard deviation over the seeds of a cell's arm."""
+    table = record.table[record.table.arm == cell["arm"]]
+    return table.groupby(["task", "metric"]).value.std().to_dict()
+
+
+def _compare(recorded: dict, found: dict, spread: Mapping[tuple[str, str], float]) -> str:
     if recorded["status"] != found["status"]:
         return f"was {recorded['status']}, is {found['status']}"
     if recorded.get("data") != found.get("data"):
@@ -67,8 +86,16 @@ def _compare(recorded: dict, found: dict) -> str:
     keys = ["study", "arm", "seed", "task", "metric"]
     both = tidy("", [recorded]).merge(tidy("", [found]), "outer", keys, suffixes=("_recorded", "_found"))
     off = both[both.value_recorded.ne(both.value_found) & both[["value_recorded", "value_found"]].notna().any(axis=1)]
-    differing = [f"{r.task} {r.metric} was {r.value_recorded:g}, is {r.value_found:g}" for r in off.itertuples()]
+    differing = [
+        f"{r.task} {r.metric} was {r.value_recorded:g}, is {r.value_found:g}{_beside(spread.get((r.task, r.metric)))}"
+        for r in off.itertuples()
+    ]
     was, now = [cell["provenance"]["precision"] for cell in (recorded, found)]
     if differing and was != now:
         differing.append(f"precision was {was}, is {now}")
     return "; ".join(differing) or "equal"
+
+
+def _beside(deviation: float | None) -> str:
+    """What seeds differ by, where there are two or more."""
+    return f" (seeds differ by {deviation:.2g})" if deviation and deviation == deviation else ""

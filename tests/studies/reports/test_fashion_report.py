@@ -65,7 +65,7 @@ def test_units_one_a_channel_have_four_weights_each_and_dense_ones_a_square_matr
 def test_a_gain_of_more_than_one_percent_is_another_question_than_a_gain():
     made = a_record({"none": [90.0, 90.1, 89.9], "per channel": [90.5, 90.6, 90.41], "dense at fc3": [92, 92.1, 91.8]})
     says = page.gains_say(made)
-    assert says["paper_accuracy"].startswith("+0.50 points (") and says["paper_one_percent"] == "not supported"
+    assert says["paper_accuracy"].startswith("+0.50 points (") and says["paper_one_percent"] == "contradicted"
     assert says["dense_one_percent"] == "supported" and "inside_accuracy" not in says  # no such arm
 
 
@@ -88,7 +88,7 @@ def test_the_kinds_of_units_are_ordered_by_their_gain():
     says = page.kinds_of_units_say(a_record(UNITS, PRIMARY))
     assert (says["narrow_least"], says["narrow_most"]) == ("few", "many")
     assert says["narrow_last"] == "+0.20 to +3.00 points"
-    assert says["narrow_claim"] == "supported for 2 of them, not supported for 1 of them"
+    assert says["narrow_claim"] == "supported for 2 of them, contradicted for 1 of them"
 
 
 def test_one_verdict_for_all_kinds_is_said_once():

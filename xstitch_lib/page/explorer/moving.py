@@ -183,7 +183,7 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
     found = MaxNLocator(count, steps=[1, 2, 5, 10]).tick_values(low, high)
-    return [round(float(tick), 6) for tick in found if low <= tick <= high]
+    return [round(float(tick), 6) + 0.0 for tick in found if low <= tick <= high]
 
 
 def svg(width: int, height: int, label: str, content: str) -> str:

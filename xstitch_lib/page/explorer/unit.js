@@ -30,12 +30,16 @@ function draw(root, data, state) {
   const alpha = data.names.map((name) => value(data, state, name));
   const [flows, weights, mixed] = [".flow", ".weight", ".mixed"].map((c) => root.querySelectorAll(c));
   alpha.forEach((weight, k) => {
-    flows[k].setAttribute("stroke-width", (8 * weight).toFixed(2));
-    weights[k].textContent = weight.toFixed(2);
+    flows[k].setAttribute("stroke-width", (8 * Math.abs(weight)).toFixed(2));
+    weights[k].textContent = `${data.names[k]} ${weight.toFixed(2)}`;
   });
   mixed.forEach((image, task) => image.setAttribute("href", picture(data, alpha.slice(2 * task, 2 * task + 2))));
   const [aa, ab, ba, bb] = alpha.map((weight) => weight.toFixed(2));
   const seen = `A's next layer sees ${aa} of A and ${ab} of B; B's sees ${ba} of A and ${bb} of B.`;
-  return `${seen} ${data.said[state.preset]}`;
+  const sums = [alpha[0] + alpha[1], alpha[2] + alpha[3]];
+  const [most, least] = [Math.max(...sums), Math.min(...sums)];
+  const size = most > 1.001 ? "maps grow" : least < 0.999 ? "maps shrink" : "maps keep their size";
+  const [first, second] = sums.map((sum) => (sum + 0).toFixed(2).replace("-0.00", "0.00"));
+  return `${seen} ${data.said[state.preset]} Rows sum to ${first} and ${second}: ${size}.`;
 }
 

@@ -26,6 +26,7 @@ from xstitch_lib.page.plots.drawings import (
     split_networks,
     stitched_network,
 )
+from xstitch_lib.page.plots.forest import forest
 from xstitch_lib.page.plots.pictures import class_frequencies, codebook, gallery
 from xstitch_lib.page.plots.style import COLOURS, TASK_COLOURS, use_style
 
@@ -38,6 +39,7 @@ __all__ = [
     "curves_by_seed",
     "curves_with_bands",
     "finite_difference_errors",
+    "forest",
     "gain_bars",
     "gains_by_class",
     "gains_by_setting",

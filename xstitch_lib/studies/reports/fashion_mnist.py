@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from xstitch_lib.networks import stitch, towers
+from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.measures import better, gains_more_than
 from xstitch_lib.results.record import Record
-from xstitch_lib.results.statistics import Difference, contrasts, gain, gains, summary
+from xstitch_lib.results.statistics import Difference, gain, gains, summary
 from xstitch_lib.studies.reports.wording import level, worded, worded_gain, worded_verdict
 
 # columns of the chapter's tables

@@ -8,9 +8,11 @@ import torch
 from xstitch_lib.looking import cost
 from xstitch_lib.networks import stitch, towers
 from xstitch_lib.results.alphas import moved
-from xstitch_lib.results.measures import against_chosen, post_processing, rarest_gain
+from xstitch_lib.results.classes import rarest_gain
+from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.record import Record
-from xstitch_lib.results.statistics import class_gains, contrasts, gain, gains, paper_gain, relative_gain, summary
+from xstitch_lib.results.settings import against_chosen, post_processing
+from xstitch_lib.results.statistics import class_gains, gain, gains, paper_gain, relative_gain, summary
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain
 from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, CHOICES
@@ -61,7 +63,7 @@ def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
     """The comparisons named before the run, as text: a row a task and pair.
 
     Args:
-        found: as `xstitch_lib.results.statistics.contrasts` gives it.
+        found: as `xstitch_lib.results.findings.contrasts` gives it.
     """
     names = {"seg": "segmentation, mIU points", "normals": "normals, degrees"}
     return pd.DataFrame(
@@ -271,6 +273,13 @@ def nyu_says(record: Record, paper: pd.DataFrame) -> dict[str, str]:
         "nyu_moved": f"{by_layer.max():.2f} from its start at {by_layer.idxmax()}",
         "nyu_moved_least": f"{by_layer.min():.2f} at {by_layer.idxmin()}",
     }
+
+
+def validation_curves(record: Record) -> dict[str, pd.DataFrame]:
+    """For `xstitch_lib.page.plots.curves_with_bands`: arm → mIU on validation frames, a row a step, a column a seed."""
+    rows = record.curves.query("phase == 1 and task == 'seg' and metric == 'mIU' and part in ['', 'seg']")
+    arms = (ONE, CROSS, SELF)
+    return {arm: rows[rows.arm == arm].pivot(index="step", columns="seed", values="value") for arm in arms}
 
 
 def nyu_partners_say(record: Record) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from xstitch_lib.results.measures import Finding
+from xstitch_lib.results.findings import Finding
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import Difference, gain
 from xstitch_lib.tasks.quantities import Quantities, Quantity

@@ -1,0 +1,98 @@
+"""Chapters fill every number of their prose, and what is said of records is what the records hold."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from xstitch_lib.results.record import load
+from xstitch_lib.results.statistics import gain
+from xstitch_lib.studies.claims import GROUPS
+from xstitch_lib.studies.reports import ablations, alphas, starved, verdict
+
+BOOK = Path(__file__).parents[3] / "book"
+ONE, TWO, THREE = [load(name, "medium") for name in ("table1", "table2", "table3")]
+ROOMS, NYU = [load("table5", scale) for scale in ("small", "medium")]
+
+
+def asked(stem, prefix=""):
+    """The names that a chapter's prose asks for."""
+    cells = json.loads((BOOK / f"{stem}.ipynb").read_text())["cells"]
+    prose = "\n".join(["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"])
+    return {name for name in re.findall(r"\{glue:text\}`([^`]+)`", prose) if name.startswith(prefix)}
+
+
+def test_what_chapter_ablations_asks_for_is_said():
+    small = [load(name, "small") for name in ("table1", "table2", "table3")]
+    said = ablations.gains_say(small[0].table, ablations.ROOMS_1) | ablations.rates_say(small[1])
+    said |= ablations.gains_say(small[2].table, {"known": ("one-task", "random")})
+    said |= ablations.choices_say(load("nyuv2_choices", "medium"), small[1])
+    said |= ablations.nyu_starts_say(ONE) | ablations.nyu_rates_say(TWO, ONE) | ablations.nyu_known_says(THREE, ONE)
+    assert asked("07_ablations") - {"ablations_runtime"} <= {*said}
+    assert said["nyu_lost_starts"] == "one unit a layer, 3 of 8" and said["diverged"] == "×1000, 8 of 8"
+    assert said["nyu_start_normals"] == gain(ONE.table, "(0.9, 0.1)", "one-task", "normals", "mean").short("°")
+    assert not any(["nan" in text for text in said.values()])
+
+
+def test_what_chapter_looking_inside_asks_for_is_said():
+    rooms = load("alphas", "small")
+    said = alphas.shares_say(rooms) | alphas.partners_say(rooms)
+    said |= alphas.nyu_says(NYU, ONE) | alphas.ranges_say(rooms, ONE)
+    live = {"alphas_runtime", "rescaled_difference", "grown", "match_one", "match_two", "match_aligned"}
+    assert asked("10_looking_inside") - live <= {*said}
+    assert alphas.gaps(ONE).shape == (6, 7) and list(alphas.nyu_layers(NYU).index) == alphas.UNITS
+
+
+def test_what_chapter_data_starved_asks_for_is_said():
+    control, rooms = load("latent_map", "medium"), ["few_labels", "few_labels_tuned", "fewer_pictures", "more_pictures"]
+    few, tuned, scarce, plenty = [load(name, "small") for name in rooms]
+    said = starved.classes_say(ROOMS) | starved.rareness_says(ROOMS) | starved.ceiling_says(ROOMS)
+    said |= starved.few_labels_say(few, tuned, ROOMS, scarce, plenty)
+    said |= {f"nyu_{name}": text for name, text in (starved.classes_say(NYU) | starved.rareness_says(NYU)).items()}
+    said |= starved.shorter_says(load("table5", "brief"), control)
+    assert asked("09_data_starved_categories") - {"starved_runtime", "zero_in_both", "nyu_seeds"} <= {*said}
+    found = starved.with_intervals(ROOMS)
+    assert (
+        found["count"].is_monotonic_increasing and (found.low <= found.gain).all() and (found.gain <= found.high).all()
+    )
+
+
+def test_what_the_front_page_and_page_verdict_ask_for_is_said():
+    said = verdict.front_says() | verdict.still_improving()
+    assert asked("index") | asked("verdict") <= {*said}
+    assert float(said["long_mIU"]) > float(said["short_mIU"])  # one network per task has not stopped improving
+
+
+def test_every_claim_and_task_has_one_row_with_the_papers_gain():
+    five = verdict.table("table 5").set_index(["claim", "task"])
+    row = five.loc[("better than one network per task", "normals")]
+    assert row["the paper"] == "+0.7" and row.rooms.startswith("**supported**") and "outside" in row["NYU-v2"]
+    assert {claim.text for claim in GROUPS["table 5"].claims} == {text for text, _ in five.index}
+
+
+def test_what_was_not_run_says_so_with_the_command_and_shows_the_papers_gain(monkeypatch):
+    monkeypatch.setattr("xstitch_lib.studies.claims.STUDIES", {})
+    verdict._rows.cache_clear()
+    try:
+        six = verdict.table("table 6").set_index(["claim", "task"])
+        row = six.loc[("better than one network per task", "attributes")]
+        assert row["the paper"] == "+2.1"
+        assert row.aPascal == "not run: study `table6` is not recorded yet: `xstitch run table6 --scale medium`"
+        drawn = [line for line in verdict.lines(["table 6"]) if line.label == "better than one network per task"]
+        assert {(line.verdict, line.paper, line.gain) for line in drawn} == {
+            ("not run", 0.3, None),
+            ("not run", 2.1, None),
+        }
+    finally:
+        verdict._rows.cache_clear()
+
+
+def test_a_figure_of_the_front_page_has_both_partners_on_both_data():
+    panels = verdict.front_lines()
+    assert {len(lines) for lines in panels.values()} == {4} and len(panels) == 2
+
+
+@pytest.mark.parametrize("about", GROUPS)
+def test_every_group_links_to_a_page_that_there_is(about):
+    assert (BOOK / f"{GROUPS[about].page}.ipynb").exists()

@@ -1,0 +1,35 @@
+"""Claims about gender and age: the re-implementation's second script, and pictures of faces."""
+
+from xstitch_lib.results.measures import better
+from xstitch_lib.studies.claims.claim import Claim, Group
+
+NO_UNITS, SAME = "towers without units", "a network of the same task"
+EMBEDDINGS = Group(
+    "gender and age",
+    "Gender and age from face embeddings, the re-implementation's second script",
+    "verdict",
+    {"script": "embeddings, as the script", "pictures": "pictures apart", "people": "people apart"},
+    (
+        Claim("README", "the dense unit gains over towers without units", ("gender_age",), better("dense", "none"),
+              over=NO_UNITS, beforehand=True),
+        Claim("ours", "the dense unit gains over as many weights inside the towers", ("gender_age",),
+              better("dense", "linear inside"), over="as many weights", beforehand=True),
+        Claim("ours", "the paper's units gain over towers without units", ("gender_age",),
+              better("per channel", "none"), over=NO_UNITS, beforehand=True),
+        Claim("ours", "two tasks gain more than two towers of the same task", ("gender_age",),
+              better("dense", "self-stitch"), over=SAME, beforehand=True),
+    ),
+)  # fmt: skip
+PICTURES = Group(
+    "faces",
+    "Gender and age from pictures",
+    "verdict",
+    {"small": "UTKFace"},
+    (
+        Claim("ours", "the paper's units gain over towers without units on pictures of faces", ("utkface",),
+              better("per channel", "none"), over=NO_UNITS, beforehand=True),
+        Claim("ours", "and more than units between two towers of the same task", ("utkface",),
+              better("per channel", "self-stitch"), over=SAME, beforehand=True),
+    ),
+)  # fmt: skip
+GROUPS = (EMBEDDINGS, PICTURES)

@@ -1,0 +1,111 @@
+"""What chapter "Data-starved categories" says of its records: classes on rooms and on NYU-v2, and a starved task."""
+
+import pandas as pd
+
+from xstitch_lib.results.classes import hardly_predicted, rarer_gains_more, rarest_gain
+from xstitch_lib.results.record import Record
+from xstitch_lib.results.statistics import class_gains, gain, summary
+from xstitch_lib.studies.reports.wording import level, worded_gain
+
+PAIRS = {
+    "cross": ("cross-stitch", "one-task"),
+    "self": ("self-stitch", "one-task"),
+    "ensemble": ("ensemble", "one-task"),
+    "other": ("cross-stitch", "self-stitch"),
+}
+
+
+def counts_of(record: Record) -> pd.Series:
+    """Labelled pixels of each class, the rarest first."""
+    return pd.Series(record.content["labels"]["seg"]).sort_values()
+
+
+def with_intervals(record: Record, first: str = "cross-stitch", second: str = "one-task") -> pd.DataFrame:
+    """For `xstitch_lib.page.plots.gains_by_class`: class, count, gain, low, high over seeds; the rarest first."""
+    counts = counts_of(record)
+    found = class_gains(record.per_class, first, second).loc[counts.index]
+    found = found.apply(summary, axis=1, result_type="expand").iloc[:, :3]
+    found.columns = ["gain", "low", "high"]
+    found.insert(0, "count", counts)
+    return found.rename_axis("class").reset_index()
+
+
+def classes_say(record: Record) -> dict[str, str]:
+    """Which classes surely gain or lose by training seeds, and which are hardly predicted."""
+    never, found = hardly_predicted(record), with_intervals(record)
+    known = found[~found["class"].isin(never)]
+    return {
+        "never": ", ".join(never),
+        "known": str(len(known)),
+        "clear": ", ".join(known[known.low > 0]["class"]) or "none",
+        "worse": ", ".join(known[known.high < 0]["class"]) or "none",
+        "lifted": f"{(found.low > 0).sum()} of {len(found)}",
+    }
+
+
+def rareness(record: Record, extra: Record | None = None) -> pd.DataFrame:
+    """What the ten rarest classes, the others, and the order gain, as text: a row a comparison.
+
+    Args:
+        extra: a record with the arms *mtl-shared* and *own map*.
+    """
+    pairs = [(record, pair) for pair in PAIRS.values() if {*pair} <= {*record.content["arms"]}]
+    pairs += [(extra, pair) for pair in (("own map", "one-task"), ("mtl-shared", "own map")) if extra]
+    rows, common = [], counts_of(record).index[10:]
+    for found, pair in pairs:
+        others = class_gains(found.per_class, *pair).loc[common].mean()
+        rows.append(
+            {
+                "gain in IU, points": " − ".join(pair),
+                "ten rarest": rarest_gain(*pair)(found)["seg"].gain.short(),
+                f"{len(common)} others": summary(others).short(),
+                "rarer gains more": rarer_gains_more(*pair)(found)["seg"].gain.short(),
+                "of those predicted": rarer_gains_more(*pair, predicted=True)(found)["seg"].gain.short()
+                if "one-task" in {*found.table.arm}
+                else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def rareness_says(record: Record) -> dict[str, str]:
+    """The same, for the prose: "rare_cross", "rank_cross" and so on."""
+    says = {}
+    for name, pair in PAIRS.items():
+        if {*pair} <= {*record.content["arms"]}:
+            says[f"rare_{name}"] = rarest_gain(*pair)(record)["seg"].gain.short()
+            says[f"rank_{name}"] = rarer_gains_more(*pair)(record)["seg"].gain.short()
+    return says
+
+
+def ceiling_says(record: Record) -> dict[str, str]:
+    """The common class that gains most on rooms."""
+    by_pair = {name: class_gains(record.per_class, *PAIRS[name]).loc["ceiling"] for name in ("cross", "self")}
+    return {f"ceiling_{name}": summary(found).short() for name, found in by_pair.items()}
+
+
+def few_labels_say(few: Record, tuned: Record, all_labels: Record, scarce: Record, plenty: Record) -> dict[str, str]:
+    """A task with a tenth of its labels, at the rate of all labels and at its own; few pictures, and many."""
+    says = {}
+    for name, found in (("few", few), ("tuned", tuned)):
+        for short, second in (("one", "one-task"), ("self", "self-stitch")):
+            says[f"{name}_{short}"] = worded_gain(found.table, "cross-stitch", second, "seg", "mIU")
+        says[f"{name}_normals"] = worded_gain(found.table, "cross-stitch", "one-task", "normals", "mean")
+    for name, found in (("few", few), ("tuned", tuned), ("many", all_labels)):
+        says[f"{name}_level"] = f"{level(found, 'one-task', 'seg', 'mIU').mean():.1f}"
+    price = level(tuned, "one-task", "normals", "mean") - level(few, "one-task", "normals", "mean")
+    for task, metric in (("seg", "mIU"), ("normals", "mean")):
+        says[f"scarce_{task}"] = worded_gain(scarce.table, "cross-stitch", "one-task", task, metric)
+    return says | {
+        "few_second": gain(few.table, "self-stitch", "one-task", "seg", "mIU").short(),
+        "normals_price": summary(price).short("°"),
+        "plenty_seg": worded_gain(plenty.table, "cross-stitch", "one-task", "seg", "mIU"),
+    }
+
+
+def shorter_says(record: Record, control: Record) -> dict[str, str]:
+    """On NYU-v2: what a shorter run showed of the rarest, and what one more layer gives them."""
+    says = {f"brief_{name}": text for name, text in rareness_says(record).items()}
+    for name, pair in (("layer", ("own map", "one-task")), ("shared", ("mtl-shared", "own map"))):
+        says[f"nyu_rare_{name}"] = rarest_gain(*pair)(control)["seg"].gain.short()
+    return says
