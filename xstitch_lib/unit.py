@@ -4,6 +4,7 @@ Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016, sectio
 Shown and derived in the chapters "The cross-stitch unit" and "Deriving and verifying backpropagation".
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -27,8 +28,8 @@ def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     Raises:
         ValueError: if the number of maps, their shapes, dtypes or devices do not fit.
 
-    Differentiable twice, in reverse mode; works under torch.compile, autocast and torch.func's grad,
-    vmap, jacrev. Under autocast a float32 alpha is cast to the maps' dtype and keeps a float32 gradient.
+    Differentiable twice, in reverse mode; works under torch.compile, autocast, torch.func's grad, vmap,
+    jacrev, and with batched gradients (``is_grads_batched``). Under autocast a float32 alpha is cast to the maps' dtype and keeps a float32 gradient.
 
     >>> a, b = torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]])
     >>> cross_stitch(torch.tensor([[[0.9, 0.1], [0.5, 0.5]]]), [a, b])
@@ -134,13 +135,13 @@ def _weighted_sums(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         first, *others = weights.unbind()
         total = maps[0] * first
         for x, weight in zip(maps[1:], others, strict=True):
-            total.addcmul_(x, weight)  # in place: a unit's cost is memory traffic
+            total = kernels.add_product(total, x, weight)
         sums.append(total)
     return tuple(sums)
 
 
 def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor]) -> Tensor:
-    grads, maps = [[x.flatten(2) if x.ndim > 2 else x.unsqueeze(2) for x in xs] for xs in (grads, maps)]
+    grads, maps = [[x.reshape(*x.shape[:2], math.prod(x.shape[2:])) for x in xs] for xs in (grads, maps)]
     sums = torch.stack([(g * x).sum(2, dtype=alpha.dtype) for g in grads for x in maps]).sum(1)
     per_channel = sums.T.reshape(-1, len(maps), len(maps))
     return per_channel if alpha.shape[0] > 1 else per_channel.sum(0, keepdim=True)
