@@ -28,8 +28,9 @@ def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     Raises:
         ValueError: if the number of maps, their shapes, dtypes or devices do not fit.
 
-    Differentiable twice, in reverse mode; works under torch.compile, autocast, torch.func's grad, vmap,
-    jacrev, and with batched gradients (``is_grads_batched``). Under autocast a float32 alpha is cast to the maps' dtype and keeps a float32 gradient.
+    Differentiable twice, in reverse mode; works under torch.compile, autocast and torch.func's grad, vmap, jacrev,
+    and with batched gradients (``is_grads_batched``). Under autocast a float32 alpha is cast to the maps' dtype and
+    keeps a float32 gradient.
 
     >>> a, b = torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]])
     >>> cross_stitch(torch.tensor([[[0.9, 0.1], [0.5, 0.5]]]), [a, b])

@@ -372,7 +372,7 @@ def counting(self, x):
 )
 def test_a_tower_that_a_trace_would_misread_is_refused_by_name(run, why):
     towers = {"a": Net(), "b": Net(run)}
-    refused(f"tower 'b' .Net. cannot be joined at conv1: .*{why}.* move code", towers, ["conv1"])
+    refused(f"tower 'b' .Net. cannot be joined at conv1: .*{why}.* child module", towers, ["conv1"])
 
 
 @pytest.mark.parametrize(

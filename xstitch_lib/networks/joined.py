@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import fx, nn
 
+from xstitch_lib.networks.answers import outline
 from xstitch_lib.networks.merge import Mix, Share, merge
 from xstitch_lib.networks.named import Named
 
@@ -15,6 +16,7 @@ class Joined(nn.Module):
     Attributes:
         towers: task → tower. Layers are looked up at every call, so one may be replaced.
         inputs: how many the net and every tower take, by position.
+        example: such inputs, without their values; it answers what the towers' own code asks of sizes and kinds.
 
     Shape:
         what a tower takes → ``{task: what that tower returns}``.
@@ -27,12 +29,14 @@ class Joined(nn.Module):
     themselves are those at joining, so after changing one join again.
     """
 
-    inputs = 1  # of nets pickled before there could be more
+    modes = (False, True)  # of training, that there are programs for
+    inputs, example = 1, None  # of nets pickled before there could be more
     _counted = ", as many as its towers' forward requires"
 
-    def __init__(self, towers: Mapping[str, nn.Module], inputs: int = 1):
+    def __init__(self, towers: Mapping[str, nn.Module], inputs: int = 1, example: Sequence[Any] | None = None):
         super().__init__()
         self.towers, self.inputs = Named(towers), inputs
+        self.example = None if example is None else outline(example)
         self.training = any([tower.training for tower in towers.values()])
 
     def joints(self) -> Sequence[Mix | Share]:
@@ -49,10 +53,10 @@ class Joined(nn.Module):
         return self._graph(training=False).python_code("self").src.strip()
 
     def _graph(self, training: bool) -> fx.Graph:
-        return merge(self.towers, self.joints(), training, self.inputs)
+        return merge(self.towers, self.joints(), training, self.inputs, self.example)
 
     def _write_programs(self) -> None:
-        graphs = {training: self._graph(training) for training in (False, True)}
+        graphs = {training: self._graph(training) for training in self.modes}
         # plain functions of this module, so that parameters and state are in one place only
         self._programs = {training: fx.GraphModule(self, graph).forward.__func__ for training, graph in graphs.items()}
 

@@ -68,7 +68,7 @@ def stitch(
         unit.to(
             torch.promote_types(unit.alphas()[0].dtype, weights.dtype)
         )  # where autocast is on, maps have fewer bits
-    net = Stitched(towers, units, inputs=len(entries(example)))
+    net = Stitched(towers, units, len(entries(example)), inputs_for(next(iter(towers.values())), example))
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
     return net
@@ -87,8 +87,14 @@ class Stitched(Joined):
 
     _counted = ", as many as its example had: stitch with a tuple of as many batches or shapes"
 
-    def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module], inputs: int = 1):
-        super().__init__(towers, inputs)
+    def __init__(
+        self,
+        towers: Mapping[str, nn.Module],
+        units: Mapping[str, nn.Module],
+        inputs: int = 1,
+        example: Sequence[Any] | None = None,
+    ):
+        super().__init__(towers, inputs, example)
         self.units = Named(units)
         self._write_programs()
 
@@ -128,6 +134,14 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> N
     if per not in ("channel", "layer", "dense") and not callable(per):
         raise ValueError(f'per is "channel", "layer", "dense" or a function from maps to a unit; got {per!r}')
     for task, tower in towers.items():
+        if isinstance(tower, torch.jit.ScriptModule):
+            raise ValueError(
+                f"tower {task!r} is a scripted or traced {type(tower).__name__}: stitch what it was made of"
+            )
+        if (own := getattr(tower, "_orig_mod", None)) is not None:
+            raise ValueError(
+                f"tower {task!r} is a compiled {type(own).__name__}: stitch its _orig_mod, and compile the stitched net"
+            )
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         for layer in after:
             if layer not in names:
@@ -183,10 +197,14 @@ class _Passing(nn.Module):
         return maps
 
 
+class _Alone(Stitched):
+    modes = (False,)
+
+
 def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:
     """Refuse a tower whose traced program answers otherwise than the tower itself, in eval mode."""
     inputs = inputs_for(tower, example)
-    alone = Stitched({task: tower}, {name: _Passing() for name in after}, len(inputs))
+    alone = _Alone({task: tower}, {name: _Passing() for name in after}, len(inputs), inputs)
     alone.training = False  # the flag of the net, not of the tower in it
     with untouched(tower):  # of zeros a tower may say nothing
         given = zip(inputs, entries(example), strict=True)
