@@ -473,3 +473,37 @@ def test_a_module_dict_of_towers_and_an_unknown_unit():
     net = stitch(nn.ModuleDict(pair()), ["pool1"], (1, 3, 8, 8))
     with pytest.raises(KeyError, match="no 'pool2'; did you mean one of pool1"):
         net.units["pool2"]
+
+
+def test_hooks_and_checkpointing_of_an_opened_module_are_warned_of_once_by_name(recwarn):
+    class Deep(Net):
+        def __init__(self):
+            super().__init__(lambda self, x: self.block(self.conv1(x)))
+            self.block = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())
+
+    net = stitch({"a": Deep(), "b": Deep()}, ["block.0"], (1, 3, 8, 8))
+    x, seen = torch.randn(2, 3, 8, 8), []
+    net.towers["a"].conv1.register_forward_hook(lambda *_: seen.append("conv1"))
+    net(x)
+    assert seen == ["conv1"] and not recwarn.list
+    net.towers["a"].block.register_forward_hook(lambda *_: seen.append("block"))
+    net.towers["b"].gradient_checkpointing = True
+    net(x), net(x)
+    assert [str(w.message)[:70] for w in recwarn.list] == [
+        "module 'block' of tower 'a' has hooks, which do not run: the net calls"[:70],
+        "tower 'b' has gradient checkpointing, which do not run: the net calls the"[:70],
+    ]
+
+
+def test_a_part_of_what_towers_return_may_be_chosen():
+    def run(self, x):
+        return OrderedDict(out=self.conv2(self.conv1(x)), aux=x)
+
+    x = torch.randn(2, 3, 8, 8)
+    towers = nets(run)
+    whole = stitch(towers, ["conv1"], x[:1], alpha_same=1.0).eval()(x)["a"]
+    net = stitch(towers, ["conv1"], x[:1], alpha_same=1.0, out="out").eval()
+    assert type(whole) is OrderedDict and list(whole) == ["out", "aux"]
+    for used in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert torch.equal(used(x)["a"], whole["out"])
+    refused(r"tower 'a' returns an OrderedDict with \['out', 'aux'\], without 'seg'", nets(run), ["conv1"], out="seg")

@@ -113,9 +113,7 @@ def test_a_layer_that_runs_twice_is_refused_with_its_name():
 
 def test_a_refusal_quotes_the_line_also_in_a_library_whose_folder_is_named_like_torch():
     pair = {task: models.detection.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None) for task in "ab"}
-    with pytest.raises(
-        ValueError, match=r"at ssd.py:\d+: for .*subclass of it, for it is in an installed lib"
-    ):
+    with pytest.raises(ValueError, match=r"at ssd.py:\d+: for .*subclass of it, for it is in an installed lib"):
         stitch(pair, ["backbone.features.0.1"], X[:1])
 
 

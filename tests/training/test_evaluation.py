@@ -8,8 +8,9 @@ from training_runs import TASKS, samples, stitched, train
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.networks import split
-from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
+from xstitch_lib.tasks import Classification, SemanticSegmentation, SurfaceNormals
 from xstitch_lib.training.evaluation import count, evaluate, predict
+from xstitch_lib.training.fit import fit
 
 
 def test_evaluation_is_over_the_whole_set_and_leaves_the_modes_alone():
@@ -94,3 +95,20 @@ def test_data_that_do_not_fit_are_named(changes, words):
 def test_a_plain_dict_is_refused():
     with pytest.raises(ValueError, match=r"evaluate needs its samples as a TensorData, .* got a dict"):
         evaluate(stitched(), TASKS, samples().tensors)
+
+
+@pytest.mark.parametrize("use", [fit, evaluate])
+def test_outputs_that_are_no_tensors_are_named_with_what_chooses(use):
+    class Parts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return {"seg": {"out": self.layer(x), "aux": x}}
+
+    data = TensorData({"image": torch.randn(8, 4), "y": torch.arange(8) % 2})
+    options = {"steps": 1, "lr": 0.1} if use is fit else {}
+    told = r"task 'seg' needs a tensor; .* a dict with \['out', 'aux'\]: choose .*out=.out."
+    with pytest.raises(ValueError, match=told):
+        use(Parts(), {"seg": Classification("y", 2)}, data, **options)

@@ -10,10 +10,10 @@ import torch
 from torch import Size, Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from xstitch_lib.networks.joined import Joined
+from xstitch_lib.networks.joined import Joined, chosen
 from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named, did_you_mean
-from xstitch_lib.networks.probe import entries, inputs_for, untouched
+from xstitch_lib.networks.probe import entries, inputs_for, told, untouched
 from xstitch_lib.networks.trace import only_output
 from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
@@ -26,6 +26,7 @@ def stitch(
     example: Tensor | Size | Sequence[int] | Any,
     per: Literal["channel", "layer", "dense"] | Callable[[Sequence[Tensor]], Unit] = "channel",
     alpha_same: float = 0.9,
+    out: str | int | None = None,
 ) -> "Stitched":
     """Join towers with one unit after each named layer.
 
@@ -44,6 +45,8 @@ def stitch(
             Where dim 1 is no channel (tokens (B, N, D), time first), take "layer". For units of your own a function
             from the towers' maps at a layer, in the towers' order, to the unit there, a `unit_base.Unit`.
         alpha_same: starting alpha_S in [0, 1], see `CrossStitchUnit`; a dense unit starts at the identity instead.
+        out: of towers that return more than a tensor, which part of it the net returns: "out" of torchvision's
+            segmentation networks, "logits" of Hugging Face's, 0 of a tuple. By default all, of the type it has.
 
     Raises:
         ValueError: naming layer and shapes, for an unknown layer, one that runs twice, maps that differ, another
@@ -61,7 +64,7 @@ def stitch(
     """
     _check(towers, after, per)
     towers, after = dict(towers.items()), list(after)
-    maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
+    maps = {task: _example_maps(task, tower, after, example, out) for task, tower in towers.items()}
     weights = next((p for tower in towers.values() for p in tower.parameters() if p.is_floating_point()), None)
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
     for unit in [unit for unit in units.values() if unit.alphas() and weights is not None]:
@@ -71,6 +74,7 @@ def stitch(
     net = Stitched(towers, units, len(entries(example)), inputs_for(next(iter(towers.values())), example))
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
+    net.out = out
     return net
 
 
@@ -148,7 +152,9 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> N
                 raise ValueError(f"tower {task!r} has no layer {layer!r}{did_you_mean(layer, names)}")
 
 
-def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> dict[str, Tensor]:
+def _example_maps(
+    task: str, tower: nn.Module, after: Sequence[str], example: Any, out: str | int | None
+) -> dict[str, Tensor]:
     outputs: dict[str, list] = {name: [] for name in after}
     hooks = [
         tower.get_submodule(name).register_forward_hook(lambda module, args, output, kept=kept: kept.append(output))
@@ -157,7 +163,7 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
     inputs = inputs_for(tower, example)
     try:
         with torch.no_grad(), untouched(tower):
-            tower(*inputs)
+            output = tower(*inputs)
     except Exception as error:
         shapes = ", ".join([str(tuple(x.shape)) if isinstance(x, Tensor) else type(x).__name__ for x in inputs])
         several = ": several inputs stand in a tuple" if isinstance(example, list) else ""
@@ -165,6 +171,11 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
     finally:
         for hook in hooks:
             hook.remove()
+    if out is not None:
+        try:
+            chosen(output, out)
+        except (KeyError, IndexError, AttributeError, TypeError) as error:
+            raise ValueError(f"tower {task!r} returns {told(output)}, without {out!r}: choose another out=") from error
     return {name: only_output(task, name, kept, Tensor) for name, kept in outputs.items()}
 
 

@@ -1,5 +1,7 @@
 """A network's metrics over a whole data set."""
 
+import functools
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from xstitch_lib.data.loaders import as_source
 from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.source import Batch, Source
-from xstitch_lib.networks.probe import in_mode
+from xstitch_lib.networks.probe import in_mode, told
 from xstitch_lib.tasks import Metric, Task
 
 
@@ -110,12 +112,27 @@ def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task])
     """{task: output} of a network, which for one task may return the output bare.
 
     Raises:
-        ValueError: if there is no output for one of the tasks.
+        ValueError: if there is no output for one of the tasks, or it is no tensor where the task needs one.
     """
     outputs = net(*inputs)
     if isinstance(outputs, Tensor) and len(tasks) == 1:
         return dict.fromkeys(tasks, outputs)
     if not isinstance(outputs, Mapping) or not set(tasks) <= set(outputs):
-        found = list(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
-        raise ValueError(f"the network must return a dict with an output for each of {list(tasks)}; got {found}")
+        raise ValueError(
+            f"the network must return a dict with an output for each of {list(tasks)}; got {told(outputs)}: put a "
+            "module around it that chooses"
+        )
+    for name, task in tasks.items():
+        if not isinstance(outputs[name], Tensor) and _takes_tensors(type(task)):
+            raise ValueError(
+                f"task {name!r} needs a tensor; the network's output for it is {told(outputs[name])}: choose a part "
+                'with xs.stitch(…, out=…), as out="out", or put a module around the tower that returns one tensor'
+            )
     return outputs
+
+
+@functools.cache
+def _takes_tensors(kind: type) -> bool:
+    """Whether the losses of such a task are declared to take one tensor and nothing else."""
+    declared = inspect.signature(kind.losses).parameters.get("output")
+    return declared is not None and declared.annotation in (Tensor, "Tensor", "torch.Tensor")
