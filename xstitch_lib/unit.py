@@ -14,13 +14,14 @@ from xstitch_lib import kernels
 from xstitch_lib.unit_base import Unit
 
 
-def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def cross_stitch(alpha: Tensor, maps: Sequence[Tensor], channel_dim: int = 1) -> tuple[Tensor, ...]:
     """Mix the tasks' maps at every location: ``out[i] = sum over j of alpha[:, i, j] * maps[j]`` (Eq. 1).
 
     Args:
         alpha: (C or 1, T, T) weights; ``alpha[c, i, j]`` weighs task j's map in task i's output.
             One channel means one set of weights for the whole map.
         maps: T ≥ 2 floating-point maps (B, C, ...) of equal shape, dtype and device; any strides.
+        channel_dim: where C is; -1 for maps (B, H, W, C) and tokens (B, N, C).
 
     Returns:
         T fresh maps, each of the shape and dtype of the inputs.
@@ -36,6 +37,9 @@ def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     >>> cross_stitch(torch.tensor([[[0.9, 0.1], [0.5, 0.5]]]), [a, b])
     (tensor([[1.9000, 3.8000]]), tensor([[ 5.5000, 11.0000]]))
     """
+    if channel_dim != 1:
+        mixed = cross_stitch(alpha, [x.movedim(channel_dim, 1) for x in maps])
+        return tuple([y.movedim(1, channel_dim) for y in mixed])
     _check(alpha, maps)
     return CrossStitch.apply(alpha, *maps)
 
@@ -49,6 +53,7 @@ class CrossStitchUnit(Unit):
             choice for detection and attributes, where per-channel units were unstable).
         alpha_same: starting alpha_S, in [0, 1]. alpha_D starts at ``(1 - alpha_same) / (T - 1)``, so every
             row sums to 1 and the mix of equally large maps stays as large.
+        channel_dim: where the maps have their channels; -1 for (B, H, W, C) and tokens (B, N, C).
 
     Attributes:
         alpha: Parameter (channels or 1, T, T), unconstrained while training, no bias.
@@ -65,7 +70,7 @@ class CrossStitchUnit(Unit):
     torch.Size([96, 2, 2])
     """
 
-    def __init__(self, tasks: int = 2, channels: int | None = None, alpha_same: float = 0.9):
+    def __init__(self, tasks: int = 2, channels: int | None = None, alpha_same: float = 0.9, channel_dim: int = 1):
         super().__init__()
         if tasks < 2:
             raise ValueError(f"a cross-stitch unit joins at least 2 tasks; got tasks={tasks}")
@@ -73,7 +78,9 @@ class CrossStitchUnit(Unit):
             raise ValueError(f"channels must be at least 1, or None for one matrix for the whole map; got {channels}")
         if not 0 <= alpha_same <= 1:
             raise ValueError(f"alpha_same must lie in [0, 1] so that alpha starts as a convex mix; got {alpha_same}")
-        self.tasks, self.channels, self.alpha_same = tasks, channels, alpha_same
+        if channel_dim == 0:
+            raise ValueError("channel_dim must be a dimension after the batch, such as 1 or -1; got 0")
+        self.tasks, self.channels, self.alpha_same, self.channel_dim = tasks, channels, alpha_same, channel_dim
         self.alpha = nn.Parameter(torch.empty(channels or 1, tasks, tasks))
         self.reset_parameters()
 
@@ -84,7 +91,7 @@ class CrossStitchUnit(Unit):
             self.alpha.diagonal(dim1=1, dim2=2).fill_(self.alpha_same)
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return cross_stitch(self.alpha, maps)
+        return cross_stitch(self.alpha, maps, self.channel_dim)
 
     def matrices(self) -> Tensor:
         return self.alpha
