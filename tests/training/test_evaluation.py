@@ -112,3 +112,20 @@ def test_outputs_that_are_no_tensors_are_named_with_what_chooses(use):
     told = r"task 'seg' needs a tensor; .* a dict with \['out', 'aux'\]: choose .*out=.out."
     with pytest.raises(ValueError, match=told):
         use(Parts(), {"seg": Classification("y", 2)}, data, **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (torch.zeros(16, 3, 16, 16, dtype=torch.uint8), r"are torch.uint8, .* x.float\(\) / 255"),
+        (torch.rand(16, 3, 16, 16).double(), r"is torch.float64, the weights are torch.float32: .* x.to\("),
+        (torch.rand(16, 16, 16, 3), r"look like \(B, H, W, C\), .* x.permute\(0, 3, 1, 2\)"),
+        (torch.rand(16, 3, 16, 16).index_fill(0, torch.tensor([3]), torch.nan), r"NaN .* in 1 of 16 .* at place 3 "),
+    ],
+)
+@pytest.mark.parametrize("use", [fit, evaluate])
+def test_inputs_that_do_not_fit_are_named_with_the_fix(image, told, use):
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    data = TensorData({"image": image, "y": torch.arange(16) % 2})
+    with pytest.raises(ValueError, match=told):
+        use(net, {"a": Classification("y", 2)}, data, **({"steps": 1, "lr": 0.1} if use is fit else {}))

@@ -213,7 +213,7 @@ def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float, ch
 
 
 def _look_for_channels(towers: Mapping[str, nn.Module], maps: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Refuse maps whose dim 1 is no layer's number of channels, while the last is that of layers which read the last."""
+    """Refuse maps whose dim 1 is no layer's number of channels, but whose last is a layer's number of outputs."""
     task, tower = next(iter(towers.items()))
     layers = list(tower.modules())
     second = {size for m in layers for size in (getattr(m, name, None) for name in CHANNELS) if isinstance(size, int)}

@@ -101,6 +101,7 @@ def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.devic
         )
 
     def look(batch: Batch) -> None:
+        _check_finite(user, source.inputs, batch)
         for name, task in tasks.items():
             task.check(name, batch)
 
@@ -114,7 +115,12 @@ def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task])
     Raises:
         ValueError: if there is no output for one of the tasks, or it is no tensor where the task needs one.
     """
-    outputs = net(*inputs)
+    try:
+        outputs = net(*inputs)
+    except (RuntimeError, ValueError) as error:
+        if (why := what_is_odd(net, inputs)) is None:
+            raise
+        raise ValueError(f"the network does not run on this input: {why} ({error})") from error
     if isinstance(outputs, Tensor) and len(tasks) == 1:
         return dict.fromkeys(tasks, outputs)
     if not isinstance(outputs, Mapping) or not set(tasks) <= set(outputs):
@@ -129,6 +135,31 @@ def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task])
                 'with xs.stitch(…, out=…), as out="out", or put a module around the tower that returns one tensor'
             )
     return outputs
+
+
+def what_is_odd(net: nn.Module, inputs: Sequence[Any]) -> str | None:
+    """Of inputs that a network does not run on, what is probably wrong with them, and the fix; None if nothing is."""
+    weights = next((p for p in net.parameters() if p.is_floating_point()), None)
+    for x in inputs:
+        shape = tuple(x.shape) if isinstance(x, Tensor) else ()
+        if len(shape) == 4 and not x.is_floating_point():
+            return f"pictures {shape} are {x.dtype}, and weights are not: make them numbers around 0, x.float() / 255"
+        if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4):
+            return f"pictures {shape} look like (B, H, W, C), not (B, C, H, W): turn them, x.permute(0, 3, 1, 2)"
+        if shape and x.is_floating_point() and weights is not None and x.dtype != weights.dtype:
+            return f"an input {shape} is {x.dtype}, the weights are {weights.dtype}: make it x.to({weights.dtype})"
+    return None
+
+
+def _check_finite(user: str, inputs: Sequence[str], batch: Batch) -> None:
+    for name in inputs:
+        x = batch[name]
+        if isinstance(x, Tensor) and x.is_floating_point() and not x.isfinite().all():
+            bad = (~x.isfinite()).reshape(len(x), -1).any(1)
+            raise ValueError(
+                f'{user} needs finite inputs; "{name}" has NaN or infinity in {int(bad.sum())} of {len(x)} samples '
+                f"looked at together, the first at place {int(bad.nonzero()[0, 0])} among them: mend or leave them out"
+            )
 
 
 @functools.cache
