@@ -231,3 +231,22 @@ def test_an_alpha_that_is_no_stack_of_matrices_is_refused(alpha):
 def test_a_dict_of_maps_is_refused():
     with pytest.raises(ValueError, match=r"list of tensors.* got a dict"):
         CrossStitchUnit(channels=3)({"a": torch.zeros(2, 3), "b": torch.zeros(2, 3)})
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 2, 2)])
+def test_batched_gradients_agree_with_one_at_a_time(shape, per_channel):
+    """What ``jacobian(vectorize=True)`` and TorchJD's engine do."""
+    alpha, maps = make(shape, tasks=3, per_channel=per_channel)
+    inputs = [t.requires_grad_() for t in (alpha, *maps)]
+    mixed = cross_stitch(alpha, maps)
+    losses = torch.stack([y.square().sum() for y in mixed])  # each row's gradient of the other maps is zero
+    batched = torch.autograd.grad(losses, inputs, torch.eye(3).double(), is_grads_batched=True, retain_graph=True)
+    for i, loss in enumerate(losses):
+        single = torch.autograd.grad(loss, inputs, retain_graph=True)
+        torch.testing.assert_close([g[i] for g in batched], list(single))
+    jacobians = [
+        torch.autograd.functional.jacobian(lambda *t: cross_stitch(t[0], t[1:])[0], tuple(inputs), vectorize=fast)
+        for fast in (True, False)
+    ]
+    torch.testing.assert_close(*jacobians)

@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch._C._functorch import is_legacy_batchedtensor as is_batched
 
 Mix = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
 
@@ -16,6 +18,13 @@ def per_channel(alpha: Tensor, like: Tensor) -> Tensor:
     """(C or 1, T, T) → (T, T, 1, C or 1, 1, ...) in the dtype of the maps (B, C, ...): entry i, j multiplies map j."""
     weights, tasks = alpha.to(like.dtype).permute(1, 2, 0), alpha.shape[1]
     return weights.reshape(tasks, tasks, 1, -1, *[1] * (like.ndim - 2))
+
+
+def add_product(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """``total + x * weight``, in place where it can be, for what a unit costs is memory traffic."""
+    if not torch.compiler.is_compiling() and any([is_batched(t) for t in (total, x, weight)]):
+        return total + x * weight  # of autograd.grad(is_grads_batched=True): many do not fit into the place of one
+    return total.addcmul_(x, weight)
 
 
 def compiled(mix: Mix, alpha: Tensor, maps: Sequence[Tensor], rows: bool) -> tuple[Tensor, ...]:

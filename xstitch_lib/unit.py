@@ -4,6 +4,7 @@ Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016, sectio
 Shown and derived in the chapters "The cross-stitch unit" and "Deriving and verifying backpropagation".
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,13 +14,14 @@ from xstitch_lib import kernels
 from xstitch_lib.unit_base import Unit
 
 
-def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def cross_stitch(alpha: Tensor, maps: Sequence[Tensor], channel_dim: int = 1) -> tuple[Tensor, ...]:
     """Mix the tasks' maps at every location: ``out[i] = sum over j of alpha[:, i, j] * maps[j]`` (Eq. 1).
 
     Args:
         alpha: (C or 1, T, T) weights; ``alpha[c, i, j]`` weighs task j's map in task i's output.
             One channel means one set of weights for the whole map.
         maps: T ≥ 2 floating-point maps (B, C, ...) of equal shape, dtype and device; any strides.
+        channel_dim: where C is; -1 for maps (B, H, W, C) and tokens (B, N, C).
 
     Returns:
         T fresh maps, each of the shape and dtype of the inputs.
@@ -27,13 +29,17 @@ def cross_stitch(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     Raises:
         ValueError: if the number of maps, their shapes, dtypes or devices do not fit.
 
-    Differentiable twice, in reverse mode; works under torch.compile, autocast and torch.func's grad,
-    vmap, jacrev. Under autocast a float32 alpha is cast to the maps' dtype and keeps a float32 gradient.
+    Differentiable twice, in reverse mode; works under torch.compile, autocast and torch.func's grad, vmap, jacrev,
+    and with batched gradients (``is_grads_batched``). Under autocast a float32 alpha is cast to the maps' dtype and
+    keeps a float32 gradient.
 
     >>> a, b = torch.tensor([[1.0, 2.0]]), torch.tensor([[10.0, 20.0]])
     >>> cross_stitch(torch.tensor([[[0.9, 0.1], [0.5, 0.5]]]), [a, b])
     (tensor([[1.9000, 3.8000]]), tensor([[ 5.5000, 11.0000]]))
     """
+    if channel_dim != 1:
+        mixed = cross_stitch(alpha, [x.movedim(channel_dim, 1) for x in maps])
+        return tuple([y.movedim(1, channel_dim) for y in mixed])
     _check(alpha, maps)
     return CrossStitch.apply(alpha, *maps)
 
@@ -47,6 +53,7 @@ class CrossStitchUnit(Unit):
             choice for detection and attributes, where per-channel units were unstable).
         alpha_same: starting alpha_S, in [0, 1]. alpha_D starts at ``(1 - alpha_same) / (T - 1)``, so every
             row sums to 1 and the mix of equally large maps stays as large.
+        channel_dim: where the maps have their channels; -1 for (B, H, W, C) and tokens (B, N, C).
 
     Attributes:
         alpha: Parameter (channels or 1, T, T), unconstrained while training, no bias.
@@ -63,7 +70,7 @@ class CrossStitchUnit(Unit):
     torch.Size([96, 2, 2])
     """
 
-    def __init__(self, tasks: int = 2, channels: int | None = None, alpha_same: float = 0.9):
+    def __init__(self, tasks: int = 2, channels: int | None = None, alpha_same: float = 0.9, channel_dim: int = 1):
         super().__init__()
         if tasks < 2:
             raise ValueError(f"a cross-stitch unit joins at least 2 tasks; got tasks={tasks}")
@@ -71,7 +78,9 @@ class CrossStitchUnit(Unit):
             raise ValueError(f"channels must be at least 1, or None for one matrix for the whole map; got {channels}")
         if not 0 <= alpha_same <= 1:
             raise ValueError(f"alpha_same must lie in [0, 1] so that alpha starts as a convex mix; got {alpha_same}")
-        self.tasks, self.channels, self.alpha_same = tasks, channels, alpha_same
+        if channel_dim == 0:
+            raise ValueError("channel_dim must be a dimension after the batch, such as 1 or -1; got 0")
+        self.tasks, self.channels, self.alpha_same, self.channel_dim = tasks, channels, alpha_same, channel_dim
         self.alpha = nn.Parameter(torch.empty(channels or 1, tasks, tasks))
         self.reset_parameters()
 
@@ -82,7 +91,7 @@ class CrossStitchUnit(Unit):
             self.alpha.diagonal(dim1=1, dim2=2).fill_(self.alpha_same)
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        return cross_stitch(self.alpha, maps)
+        return cross_stitch(self.alpha, maps, self.channel_dim)
 
     def matrices(self) -> Tensor:
         return self.alpha
@@ -134,13 +143,13 @@ def _weighted_sums(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         first, *others = weights.unbind()
         total = maps[0] * first
         for x, weight in zip(maps[1:], others, strict=True):
-            total.addcmul_(x, weight)  # in place: a unit's cost is memory traffic
+            total = kernels.add_product(total, x, weight)
         sums.append(total)
     return tuple(sums)
 
 
 def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor]) -> Tensor:
-    grads, maps = [[x.flatten(2) if x.ndim > 2 else x.unsqueeze(2) for x in xs] for xs in (grads, maps)]
+    grads, maps = [[x.reshape(*x.shape[:2], math.prod(x.shape[2:])) for x in xs] for xs in (grads, maps)]
     sums = torch.stack([(g * x).sum(2, dtype=alpha.dtype) for g in grads for x in maps]).sum(1)
     per_channel = sums.T.reshape(-1, len(maps), len(maps))
     return per_channel if alpha.shape[0] > 1 else per_channel.sum(0, keepdim=True)

@@ -23,6 +23,8 @@ class Unit(nn.Module, ABC):
     ([], None, None)
     """
 
+    channel_dim = 1  # where the maps have their channels
+
     def alphas(self) -> list[nn.Parameter]:
         """Those that learn at ``lr * unit_lr_scale`` and do not decay; here all of its parameters."""
         return list(self.parameters())

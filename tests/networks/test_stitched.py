@@ -372,7 +372,7 @@ def counting(self, x):
 )
 def test_a_tower_that_a_trace_would_misread_is_refused_by_name(run, why):
     towers = {"a": Net(), "b": Net(run)}
-    refused(f"tower 'b' .Net. cannot be joined at conv1: .*{why}.* move code", towers, ["conv1"])
+    refused(f"tower 'b' .Net. cannot be joined at conv1: .*{why}.* child module", towers, ["conv1"])
 
 
 @pytest.mark.parametrize(
@@ -473,3 +473,72 @@ def test_a_module_dict_of_towers_and_an_unknown_unit():
     net = stitch(nn.ModuleDict(pair()), ["pool1"], (1, 3, 8, 8))
     with pytest.raises(KeyError, match="no 'pool2'; did you mean one of pool1"):
         net.units["pool2"]
+
+
+def test_hooks_and_checkpointing_of_an_opened_module_are_warned_of_once_by_name(recwarn):
+    class Deep(Net):
+        def __init__(self):
+            super().__init__(lambda self, x: self.block(self.conv1(x)))
+            self.block = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())
+
+    net = stitch({"a": Deep(), "b": Deep()}, ["block.0"], (1, 3, 8, 8))
+    x, seen = torch.randn(2, 3, 8, 8), []
+    net.towers["a"].conv1.register_forward_hook(lambda *_: seen.append("conv1"))
+    net(x)
+    assert seen == ["conv1"] and not recwarn.list
+    net.towers["a"].block.register_forward_hook(lambda *_: seen.append("block"))
+    net.towers["b"].gradient_checkpointing = True
+    net(x), net(x)
+    assert [str(w.message)[:70] for w in recwarn.list] == [
+        "module 'block' of tower 'a' has hooks, which do not run: the net calls"[:70],
+        "tower 'b' has gradient checkpointing, which do not run: the net calls the"[:70],
+    ]
+
+
+def test_a_part_of_what_towers_return_may_be_chosen():
+    def run(self, x):
+        return OrderedDict(out=self.conv2(self.conv1(x)), aux=x)
+
+    x = torch.randn(2, 3, 8, 8)
+    towers = nets(run)
+    whole = stitch(towers, ["conv1"], x[:1], alpha_same=1.0).eval()(x)["a"]
+    net = stitch(towers, ["conv1"], x[:1], alpha_same=1.0, out="out").eval()
+    assert type(whole) is OrderedDict and list(whole) == ["out", "aux"]
+    for used in (net, copy.deepcopy(net)):
+        assert torch.equal(used(x)["a"], whole["out"])
+    refused(r"tower 'a' returns an OrderedDict with \['out', 'aux'\], without 'seg'", nets(run), ["conv1"], out="seg")
+
+
+class Tokens(nn.Module):
+    """(B, 3, 8, 8) → maps (B, 4, 4, 6) and tokens (B, 16, 6): channels come last."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.norm, self.mix = nn.Conv2d(3, 6, 2, 2), nn.LayerNorm(6), nn.Linear(6, 6)
+
+    def forward(self, x):
+        return self.mix(self.norm(self.patches(x).permute(0, 2, 3, 1)).flatten(1, 2))
+
+
+@pytest.mark.parametrize("layer", ["norm", "mix"])
+def test_channels_are_where_the_user_says(layer):
+    towers = pair(Tokens)
+    net = stitch(towers, [layer], (1, 3, 8, 8), channel_dim=-1, alpha_same=1.0).eval()
+    unit, x = net.units[layer], torch.randn(2, 3, 8, 8)
+    assert unit.alpha.shape == (6, 2, 2)
+    assert torch.equal(net(x)["a"], towers["a"](x))
+    assert net(torch.randn(2, 3, 12, 4))["a"].shape == (2, 12, 6)
+    assert sharing(net, x)[layer].shape == (6, 2, 2)
+    with torch.no_grad():
+        unit.alpha.copy_(torch.rand(6, 2, 2))
+    maps = [torch.randn(2, 5, 6), torch.randn(2, 5, 6)]
+    expected = torch.einsum("cij,jbnc->ibnc", unit.alpha, torch.stack(maps))
+    torch.testing.assert_close(torch.stack(unit(maps)), expected)
+
+
+@pytest.mark.parametrize("layer", ["norm", "mix"])
+def test_maps_whose_second_dimension_is_no_channel_are_noticed(layer):
+    refused(f"after '{layer}' dim 1 of the maps .* seems to be no channel.*channel_dim=-1", pair(Tokens), [layer])
+    refused("channel_dim must be", pair(Tokens), [layer], channel_dim=0)
+    stitch(pair(Tokens), [layer], (1, 3, 8, 8), channel_dim=1)
+    stitch(pair(Tokens), [layer], (1, 3, 8, 8), per="layer")

@@ -111,6 +111,19 @@ def test_a_layer_that_runs_twice_is_refused_with_its_name():
         stitch(towers("resnet18"), ["layer1.0.relu"], X[:1])
 
 
+def test_a_refusal_quotes_the_line_also_in_a_library_whose_folder_is_named_like_torch():
+    pair = {task: models.detection.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None) for task in "ab"}
+    with pytest.raises(ValueError, match=r"at ssd.py:\d+: for .*subclass of it, for it is in an installed lib"):
+        stitch(pair, ["backbone.features.0.1"], X[:1])
+
+
+def test_compiled_and_scripted_towers_are_refused_with_what_to_stitch():
+    net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU())
+    for tower, why in [(torch.compile(net), "stitch its _orig_mod"), (torch.jit.trace(net, X), "stitch what it was")]:
+        with pytest.raises(ValueError, match=why):
+            stitch({"a": tower, "b": net}, ["0"], X[:1])
+
+
 def test_a_mistyped_layer_is_answered_with_near_ones():
     with pytest.raises(ValueError, match=r"tower 'a' has no layer 'layer1.0.con1'; did you mean .*layer1.0.conv1"):
         stitch(towers("resnet18"), ["layer1.0.con1"], X[:1])

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from xstitch_lib.data.tensors import IGNORE
 from xstitch_lib.tasks import Classification
@@ -101,3 +102,28 @@ def test_an_answer_is_drawn_as_words():
 def test_names_that_do_not_fit_are_refused(names):
     with pytest.raises(ValueError, match="'article' has 3 classes, so it needs as many different names; got"):
         Classification("article", classes=3, names=names)
+
+
+def test_weights_make_the_loss_a_weighted_mean_whose_scale_does_not_matter():
+    scores, labels = torch.randn(6, 2), torch.tensor([0, 1, 1, 0, -1, 1])
+    means = []
+    for scale in (1, 1 / 560):
+        task = Classification("y", 2, weights=[1 * scale, 7 * scale])
+        total, divisor = task.losses(scores, {"y": labels})["loss"]
+        means.append(total / divisor)
+    expected = F.cross_entropy(scores, labels, torch.tensor([1.0, 7.0]), ignore_index=-1)
+    torch.testing.assert_close(means, [expected, expected])
+    assert [x.item() for x in task.losses(scores, {"y": torch.full((6,), -1)})["loss"]] == [0, 0]
+    with pytest.raises(ValueError, match=r"2 classes, so weights are as many numbers from 0, not all 0; got \[1.0\]"):
+        Classification("y", 2, weights=[1])
+
+
+def test_another_number_may_stand_for_unknown():
+    task, plain = Classification("y", 2, ignore_index=255), Classification("y", 2)
+    given, scores = torch.tensor([0, 255, 1], dtype=torch.uint8), torch.randn(3, 2)
+    task.check("a", {"y": given})
+    own = given.long().masked_fill(given == 255, -1)
+    assert task.losses(scores, {"y": given}) == plain.losses(scores, {"y": own})
+    assert task.draw(given) == ["0", "unknown", "1"]
+    with pytest.raises(ValueError, match=r"1 that are 255, which in torch.uint8 is also what -1 becomes: .*=255"):
+        plain.check("a", {"y": given})

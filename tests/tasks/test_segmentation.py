@@ -170,3 +170,19 @@ def test_misfits_are_named():
 def test_label_counts_leave_out_what_is_unknown():
     seg = SemanticSegmentation("seg", classes=3, names=["wall", "bed", "vase"])
     assert seg.label_counts({"seg": torch.tensor([[[0, 0, IGNORE, 1]]])}) == {"wall": 2, "bed": 1, "vase": 0}
+
+
+def test_weights_and_another_number_for_unknown():
+    given = torch.randint(3, (2, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    given[:, 0] = 255
+    scores, weights = torch.randn(2, 3, 4, 4), [0.1, 0.2, 0.3]
+    task = SemanticSegmentation("seg", 3, weights=weights, ignore_index=255)
+    batch = {"seg": given, "image": torch.zeros(2, 3, 4, 4)}
+    task.check("a", batch)
+    total, divisor = task.losses(scores, batch)["loss"]
+    expected = torch.nn.functional.cross_entropy(scores, given.long(), torch.tensor(weights), ignore_index=255)
+    torch.testing.assert_close(total / divisor, expected)
+    metric = task.metric()
+    metric.update(scores, batch)
+    assert metric.confusion.labels.sum() == 24 == sum(task.label_counts(batch).values())
+    assert not task.draw(given)[:, 0].any()

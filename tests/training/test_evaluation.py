@@ -8,8 +8,9 @@ from training_runs import TASKS, samples, stitched, train
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
 from xstitch_lib.networks import split
-from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
+from xstitch_lib.tasks import Classification, SemanticSegmentation, SurfaceNormals
 from xstitch_lib.training.evaluation import count, evaluate, predict
+from xstitch_lib.training.fit import fit
 
 
 def test_evaluation_is_over_the_whole_set_and_leaves_the_modes_alone():
@@ -94,3 +95,37 @@ def test_data_that_do_not_fit_are_named(changes, words):
 def test_a_plain_dict_is_refused():
     with pytest.raises(ValueError, match=r"evaluate needs its samples as a TensorData, .* got a dict"):
         evaluate(stitched(), TASKS, samples().tensors)
+
+
+@pytest.mark.parametrize("use", [fit, evaluate])
+def test_outputs_that_are_no_tensors_are_named_with_what_chooses(use):
+    class Parts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return {"seg": {"out": self.layer(x), "aux": x}}
+
+    data = TensorData({"image": torch.randn(8, 4), "y": torch.arange(8) % 2})
+    options = {"steps": 1, "lr": 0.1} if use is fit else {}
+    told = r"task 'seg' needs a tensor; .* a dict with \['out', 'aux'\]: choose .*out=.out."
+    with pytest.raises(ValueError, match=told):
+        use(Parts(), {"seg": Classification("y", 2)}, data, **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (torch.zeros(16, 3, 16, 16, dtype=torch.uint8), r"are torch.uint8, .* x.float\(\) / 255"),
+        (torch.rand(16, 3, 16, 16).double(), r"is torch.float64, the weights are torch.float32: .* x.to\("),
+        (torch.rand(16, 16, 16, 3), r"look like \(B, H, W, C\), .* x.permute\(0, 3, 1, 2\)"),
+        (torch.rand(16, 3, 16, 16).index_fill(0, torch.tensor([3]), torch.nan), r"NaN .* in 1 of 16 .* at place 3 "),
+    ],
+)
+@pytest.mark.parametrize("use", [fit, evaluate])
+def test_inputs_that_do_not_fit_are_named_with_the_fix(image, told, use):
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    data = TensorData({"image": image, "y": torch.arange(16) % 2})
+    with pytest.raises(ValueError, match=told):
+        use(net, {"a": Classification("y", 2)}, data, **({"steps": 1, "lr": 0.1} if use is fit else {}))

@@ -47,9 +47,9 @@ def align(tower: nn.Sequential, to: nn.Sequential, images: Tensor) -> nn.Sequent
     return tower
 
 
-def channel_correlation(first: Tensor, second: Tensor) -> Tensor:
+def channel_correlation(first: Tensor, second: Tensor, channel_dim: int = 1) -> Tensor:
     """(B, C, ...) and (B, D, ...) maps → (C, D), the correlation of every two channels; NaN for a constant one."""
-    x, y = [m.transpose(0, 1).flatten(1).cpu().double() for m in (first, second)]
+    x, y = [m.movedim(channel_dim, 0).flatten(1).cpu().double() for m in (first, second)]
     return torch.corrcoef(torch.cat([x, y]))[: len(x), len(x) :].float()
 
 

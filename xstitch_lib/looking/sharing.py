@@ -64,7 +64,7 @@ def _moments(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> Mapping[str
     def look(layer: str, unit: Unit, maps: list[Tensor]) -> None:
         if maps[0].is_mps:  # it has no double precision
             maps = [m.cpu() for m in maps]
-        x = torch.stack([m.transpose(0, 1).flatten(1).double() for m in maps])  # T, C, images and places
+        x = torch.stack([m.movedim(unit.channel_dim, 0).flatten(1).double() for m in maps])  # T, C, images and places
         added = x.shape[2], x.sum(2), torch.einsum("jcn,kcn->cjk", x, x)
         sums[layer] = [old + new for old, new in zip(sums[layer], added, strict=True)]
 

@@ -38,7 +38,13 @@ class Share:
     layers: Mapping[str, str]
 
 
-def merge(towers: Named, joints: Sequence[Mix | Share], training: bool, inputs: int = 1) -> fx.Graph:
+def merge(
+    towers: Named,
+    joints: Sequence[Mix | Share],
+    training: bool,
+    inputs: int = 1,
+    example: Sequence[Any] | None = None,
+) -> fx.Graph:
     """One graph ``inputs → {task: output}`` that calls every tower, joined at its layers.
 
     Each tower's nodes are copied up to the next joint; there its value is replaced in everything copied later. So a
@@ -50,6 +56,7 @@ def merge(towers: Named, joints: Sequence[Mix | Share], training: bool, inputs: 
         joints: where and how; every tower runs them in one order.
         training: what ``self.training`` means in the towers' own forward.
         inputs: how many every tower takes.
+        example: such inputs, see `trace`.
 
     Raises:
         ValueError: naming tower and layer, where a tower cannot be traced or its layers cannot be joined.
@@ -58,7 +65,7 @@ def merge(towers: Named, joints: Sequence[Mix | Share], training: bool, inputs: 
     own = [merged.placeholder("x" if inputs == 1 else f"x{i}") for i in range(inputs)]
     copies, points = {}, {}
     for task, tower in towers.items():
-        graph, nodes = trace(task, tower, [joint.layers[task] for joint in joints], training, inputs)
+        graph, nodes = trace(task, tower, [joint.layers[task] for joint in joints], training, inputs, example=example)
         copies[task] = _Copy(merged, f"towers.{towers.key(task)}", graph, own)
         points[task] = [nodes[joint.layers[task]] for joint in joints]
     for i in _order(joints, points):

@@ -1,7 +1,7 @@
 """Run a network once without leaving a trace on it."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
@@ -74,6 +74,21 @@ def batch_for(net: nn.Module, example: Any) -> Any:
     if _is_shape(example):
         return torch.zeros([int(size) for size in example], dtype=weights.dtype, device=weights.device)
     return example.to(weights.device) if isinstance(example, Tensor | Ragged) else example
+
+
+def told(output: Any) -> str:
+    """What a network returned, in a few words: its type, and its keys or how many parts it has.
+
+    >>> told({"out": torch.zeros(1)}), told([1, 2])
+    ("a dict with ['out']", 'a list of 2')
+    """
+    name = type(output).__name__
+    kind = f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+    if isinstance(output, Mapping):
+        return f"{kind} with {list(output)}"
+    if fields := getattr(output, "_fields", None):
+        return f"{kind} with {list(fields)}"
+    return f"{kind} of {len(output)}" if isinstance(output, tuple | list) else kind
 
 
 def _is_shape(example: Any) -> bool:

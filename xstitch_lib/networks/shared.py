@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from xstitch_lib.networks.answers import outline
 from xstitch_lib.networks.factory import TowerFactory, make_towers
 from xstitch_lib.networks.graft import graft
 from xstitch_lib.networks.joined import Joined
 from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named
+from xstitch_lib.networks.probe import inputs_for
 from xstitch_lib.networks.trace import trace
 
 
-def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str]) -> "MTLShared":
+def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str], example: Any = None) -> "MTLShared":
     """Give every task its own tower, and let all of their heads read one shared linear map of the last features.
 
     ``scores_t = S_t L features_t``, where features_t is what tower t passes to its head (fc7's map): the head's weights
@@ -26,6 +29,7 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str]) -> "MTLShared"
             its head (fc8), is an nn.Linear or a 1×1 nn.Conv2d; called once a task, in order. In the head's own
             nn.Sequential batch norm and the like may follow. A tower of several inputs makes a net of as many.
         tasks: T ≥ 2 names.
+        example: needed only where the towers' own code asks for sizes or kinds; as for `stitch`.
 
     L is square, has no bias and no nonlinearity, and starts as the identity, S is the head: the net starts as
     its towers.
@@ -51,7 +55,11 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str]) -> "MTLShared"
     Source: section 6.1; Abdulnabi et al., "Multi-task CNN model for attribute prediction", 2015, its reference [1].
     """
     towers, inputs = make_towers(tower_factory, tasks, "MTL-shared")
-    linear = {task: _last_linear(task, tower, inputs) for task, tower in towers.items()}
+    given = None
+    if example is not None:
+        given = outline(inputs_for(next(iter(towers.values())), example))
+        inputs = len(given)
+    linear = {task: _last_linear(task, tower, inputs, given) for task, tower in towers.items()}
     maps = {task: tower.get_submodule(linear[task]) for task, tower in towers.items()}
     if len({(isinstance(one, nn.Linear), _width(one)) for one in maps.values()}) > 1:
         raise ValueError(f"the shared map needs heads of one kind with equally many inputs; got {maps}")
@@ -59,7 +67,7 @@ def mtl_shared(tower_factory: TowerFactory, tasks: Iterable[str]) -> "MTLShared"
     heads = {task: tower.get_submodule(places[task]) for task, tower in towers.items()}
     bodies = {task: graft(tower, {heads[task]: nn.Identity()}) for task, tower in towers.items()}
     first = next(iter(maps.values()))
-    return MTLShared(bodies, places, SharedMap(_identity_like(first), heads), inputs)
+    return MTLShared(bodies, places, SharedMap(_identity_like(first), heads), inputs, given)
 
 
 class SharedMap(nn.Module):
@@ -89,8 +97,15 @@ class MTLShared(Joined):
     See `Joined` for the rest.
     """
 
-    def __init__(self, towers: Mapping[str, nn.Module], places: Mapping[str, str], shared: SharedMap, inputs: int = 1):
-        super().__init__(towers, inputs)
+    def __init__(
+        self,
+        towers: Mapping[str, nn.Module],
+        places: Mapping[str, str],
+        shared: SharedMap,
+        inputs: int = 1,
+        example: Sequence[Any] | None = None,
+    ):
+        super().__init__(towers, inputs, example)
         self.places, self.shared = dict(places), shared
         self._write_programs()
 
@@ -112,12 +127,14 @@ class MTLShared(Joined):
         return graft(tower, {tower.get_submodule(self.places[task]): head})
 
 
-def _last_linear(task: str, tower: nn.Module, inputs: int, opened: Sequence[str] = ("",)) -> str:
+def _last_linear(
+    task: str, tower: nn.Module, inputs: int, example: Sequence[Any] | None, opened: Sequence[str] = ("",)
+) -> str:
     """The name of the last linear layer that runs; modules are opened from the end until it is found.
 
     Batch norm and the like may follow it, not as a child of the tower's own.
     """
-    graph, _ = trace(task, tower, [], inputs=inputs, opened=opened)
+    graph, _ = trace(task, tower, [], inputs=inputs, opened=opened, example=example)
     called = [node.target.removeprefix("tower.") for node in graph.nodes if node.op == "call_module"]
     ending = f"an MTL-shared tower must end in an nn.Linear or a 1×1 nn.Conv2d; {task!r}"
     if not called:
@@ -127,7 +144,7 @@ def _last_linear(task: str, tower: nn.Module, inputs: int, opened: Sequence[str]
         if isinstance(layer, nn.Linear | nn.Conv2d) and layer.weight[0, 0].numel() == 1:
             return name
         if list(layer.children()):
-            return _last_linear(task, tower, inputs, (*opened, name))
+            return _last_linear(task, tower, inputs, example, (*opened, name))
         if "." not in name or any([weights.ndim > 1 for weights in layer.parameters()]):
             break
     raise ValueError(f"{ending} ends in {layer}")

@@ -1,19 +1,21 @@
 """Split networks: shared first layers, then one branch a task; what the paper compares stitching with (section 3.1)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import fx, nn
 
+from xstitch_lib.networks.answers import outline
 from xstitch_lib.networks.factory import TowerFactory, make_towers
 from xstitch_lib.networks.graft import graft
 from xstitch_lib.networks.joined import Joined
 from xstitch_lib.networks.merge import Share, before
 from xstitch_lib.networks.named import Named, did_you_mean
+from xstitch_lib.networks.probe import inputs_for
 from xstitch_lib.networks.trace import trace
 
 
-def split(tower_factory: TowerFactory, tasks: Iterable[str], at: str) -> "Split":
+def split(tower_factory: TowerFactory, tasks: Iterable[str], at: str, example: Any = None) -> "Split":
     """Share one tower's layers up to the one before ``at``; from ``at`` on every task has its own.
 
     Args:
@@ -25,6 +27,8 @@ def split(tower_factory: TowerFactory, tasks: Iterable[str], at: str) -> "Split"
         at: the first layer that is not shared, as in ``tower.named_modules()``, dots included; at the last layer all
             but the heads is shared. All that runs before it is shared, be it a layer or not: a value that a task's own
             layers read again later (a residual) too.
+        example: needed only where the towers' own code asks for sizes or kinds: one batch, or its shape, or of several
+            inputs a tuple, as for `stitch`.
 
     Raises:
         ValueError: for fewer than two tasks, a name given twice, an unknown layer or one that runs twice, the first
@@ -43,7 +47,11 @@ def split(tower_factory: TowerFactory, tasks: Iterable[str], at: str) -> "Split"
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         if at not in names:
             raise ValueError(f"tower {task!r} has no layer {at!r} to split at{did_you_mean(at, names)}")
-    return Split(_with_one_beginning(towers, at, inputs), at, inputs)
+    given = None
+    if example is not None:
+        given = outline(inputs_for(next(iter(towers.values())), example))
+        inputs = len(given)
+    return Split(_with_one_beginning(towers, at, inputs, given), at, inputs, given)
 
 
 class Split(Joined):
@@ -58,8 +66,8 @@ class Split(Joined):
     See `Joined` for the rest.
     """
 
-    def __init__(self, towers: Mapping[str, nn.Module], at: str, inputs: int = 1):
-        super().__init__(towers, inputs)
+    def __init__(self, towers: Mapping[str, nn.Module], at: str, inputs: int = 1, example: Sequence[Any] | None = None):
+        super().__init__(towers, inputs, example)
         self.at = at
         self._write_programs()
 
@@ -75,7 +83,7 @@ class Split(Joined):
         return self._layers()[1]
 
     def _layers(self) -> tuple[Named, dict[str, Named]]:
-        graphs, points = _traced(self.towers, self.at, self.inputs, training=False)
+        graphs, points = _traced(self.towers, self.at, self.inputs, False, self.example)
         shared = before(graphs, points)
         called = {
             task: Named({_name(node): self.towers[task].get_submodule(_name(node)) for node in _calls(graph.nodes)})
@@ -91,12 +99,14 @@ class Split(Joined):
         return trunk, branches
 
 
-def _with_one_beginning(towers: Mapping[str, nn.Module], at: str, inputs: int) -> dict[str, nn.Module]:
+def _with_one_beginning(
+    towers: Mapping[str, nn.Module], at: str, inputs: int, example: Sequence[Any] | None
+) -> dict[str, nn.Module]:
     """The towers, the first one's parts before ``at`` in all of them."""
     first, *others = towers
     parts: dict[str, dict[Any, Any]] = {task: {} for task in others}
     for training in (False, True):  # what runs may differ
-        graphs, points = _traced(towers, at, inputs, training)
+        graphs, points = _traced(towers, at, inputs, training, example)
         shared = before(graphs, points)
         if not [node for node in shared[first] if node.op in ("call_module", "get_attr")]:
             later = [_name(node) for node in _calls(graphs[first].nodes) if _name(node) != at]
@@ -111,9 +121,9 @@ def _with_one_beginning(towers: Mapping[str, nn.Module], at: str, inputs: int) -
 
 
 def _traced(
-    towers: Mapping[str, nn.Module], at: str, inputs: int, training: bool
+    towers: Mapping[str, nn.Module], at: str, inputs: int, training: bool, example: Sequence[Any] | None
 ) -> tuple[dict[str, fx.Graph], dict[str, fx.Node]]:
-    traced = {task: trace(task, tower, [at], training, inputs) for task, tower in towers.items()}
+    traced = {task: trace(task, tower, [at], training, inputs, example=example) for task, tower in towers.items()}
     return {task: graph for task, (graph, _) in traced.items()}, {
         task: nodes[at] for task, (_, nodes) in traced.items()
     }

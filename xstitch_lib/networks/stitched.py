@@ -10,14 +10,16 @@ import torch
 from torch import Size, Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from xstitch_lib.networks.joined import Joined
+from xstitch_lib.networks.joined import Joined, chosen
 from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named, did_you_mean
-from xstitch_lib.networks.probe import entries, inputs_for, untouched
+from xstitch_lib.networks.probe import entries, inputs_for, told, untouched
 from xstitch_lib.networks.trace import only_output
 from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
 from xstitch_lib.unit_base import Unit
+
+CHANNELS = ("out_channels", "num_features", "num_channels")  # of convolutions, batch norm, group norm
 
 
 def stitch(
@@ -26,6 +28,8 @@ def stitch(
     example: Tensor | Size | Sequence[int] | Any,
     per: Literal["channel", "layer", "dense"] | Callable[[Sequence[Tensor]], Unit] = "channel",
     alpha_same: float = 0.9,
+    out: str | int | None = None,
+    channel_dim: int | None = None,
 ) -> "Stitched":
     """Join towers with one unit after each named layer.
 
@@ -39,11 +43,15 @@ def stitch(
             the maps' shapes and to compare what torch.fx made of the tower with the tower; training flags, statistics
             and RNGs stay as they were. For towers with several inputs a tuple of batches or shapes, one an input; the
             net hands each to every tower. An input may be a dict; one that is a tuple stands in a tuple of its own.
-        per: "channel", a T×T matrix for each channel (dim 1); "layer", one for the whole map; "dense", the
+        per: "channel", a T×T matrix for each channel; "layer", one for the whole map; "dense", the
             re-implementation's matrix over all values (`DenseUnit`), for which the towers' maps may differ in shape.
-            Where dim 1 is no channel (tokens (B, N, D), time first), take "layer". For units of your own a function
+            For units of your own a function
             from the towers' maps at a layer, in the towers' order, to the unit there, a `unit_base.Unit`.
         alpha_same: starting alpha_S in [0, 1], see `CrossStitchUnit`; a dense unit starts at the identity instead.
+        out: of towers that return more than a tensor, which part of it the net returns: "out" of torchvision's
+            segmentation networks, "logits" of Hugging Face's, 0 of a tuple. By default all, of the type it has.
+
+        channel_dim: where the maps have their channels: 1 unless said, -1 for Swin's (B, H, W, C) and tokens (B, N, C).
 
     Raises:
         ValueError: naming layer and shapes, for an unknown layer, one that runs twice, maps that differ, another
@@ -61,16 +69,20 @@ def stitch(
     """
     _check(towers, after, per)
     towers, after = dict(towers.items()), list(after)
-    maps = {task: _example_maps(task, tower, after, example) for task, tower in towers.items()}
+    maps = {task: _example_maps(task, tower, after, example, out) for task, tower in towers.items()}
     weights = next((p for tower in towers.values() for p in tower.parameters() if p.is_floating_point()), None)
-    units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same) for name in after}
+    dim = 1 if channel_dim is None else channel_dim
+    units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same, dim) for name in after}
+    if per == "channel" and channel_dim is None:
+        _look_for_channels(towers, maps)
     for unit in [unit for unit in units.values() if unit.alphas() and weights is not None]:
         unit.to(
             torch.promote_types(unit.alphas()[0].dtype, weights.dtype)
         )  # where autocast is on, maps have fewer bits
-    net = Stitched(towers, units, inputs=len(entries(example)))
+    net = Stitched(towers, units, len(entries(example)), inputs_for(next(iter(towers.values())), example))
     for task, tower in towers.items():
         _check_trace(task, tower, after, example)
+    net.out = out
     return net
 
 
@@ -87,8 +99,14 @@ class Stitched(Joined):
 
     _counted = ", as many as its example had: stitch with a tuple of as many batches or shapes"
 
-    def __init__(self, towers: Mapping[str, nn.Module], units: Mapping[str, nn.Module], inputs: int = 1):
-        super().__init__(towers, inputs)
+    def __init__(
+        self,
+        towers: Mapping[str, nn.Module],
+        units: Mapping[str, nn.Module],
+        inputs: int = 1,
+        example: Sequence[Any] | None = None,
+    ):
+        super().__init__(towers, inputs, example)
         self.units = Named(units)
         self._write_programs()
 
@@ -128,13 +146,23 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> N
     if per not in ("channel", "layer", "dense") and not callable(per):
         raise ValueError(f'per is "channel", "layer", "dense" or a function from maps to a unit; got {per!r}')
     for task, tower in towers.items():
+        if isinstance(tower, torch.jit.ScriptModule):
+            raise ValueError(
+                f"tower {task!r} is a scripted or traced {type(tower).__name__}: stitch what it was made of"
+            )
+        if (own := getattr(tower, "_orig_mod", None)) is not None:
+            raise ValueError(
+                f"tower {task!r} is a compiled {type(own).__name__}: stitch its _orig_mod, and compile the stitched net"
+            )
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         for layer in after:
             if layer not in names:
                 raise ValueError(f"tower {task!r} has no layer {layer!r}{did_you_mean(layer, names)}")
 
 
-def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> dict[str, Tensor]:
+def _example_maps(
+    task: str, tower: nn.Module, after: Sequence[str], example: Any, out: str | int | None
+) -> dict[str, Tensor]:
     outputs: dict[str, list] = {name: [] for name in after}
     hooks = [
         tower.get_submodule(name).register_forward_hook(lambda module, args, output, kept=kept: kept.append(output))
@@ -143,7 +171,7 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
     inputs = inputs_for(tower, example)
     try:
         with torch.no_grad(), untouched(tower):
-            tower(*inputs)
+            output = tower(*inputs)
     except Exception as error:
         shapes = ", ".join([str(tuple(x.shape)) if isinstance(x, Tensor) else type(x).__name__ for x in inputs])
         several = ": several inputs stand in a tuple" if isinstance(example, list) else ""
@@ -151,10 +179,15 @@ def _example_maps(task: str, tower: nn.Module, after: Sequence[str], example: An
     finally:
         for hook in hooks:
             hook.remove()
+    if out is not None:
+        try:
+            chosen(output, out)
+        except (KeyError, IndexError, AttributeError, TypeError) as error:
+            raise ValueError(f"tower {task!r} returns {told(output)}, without {out!r}: choose another out=") from error
     return {name: only_output(task, name, kept, Tensor) for name, kept in outputs.items()}
 
 
-def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float) -> Unit:
+def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float, channel_dim: int) -> Unit:
     found = "; ".join([f"{task!r} {tuple(x.shape)} {x.dtype} on {x.device}" for task, x in maps.items()])
     first, *others = maps.values()
     if any([(x.dtype, x.device) != (first.dtype, first.device) for x in others]) or not first.is_floating_point():
@@ -173,7 +206,25 @@ def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float) ->
             f"after {name!r} the towers' maps must have one shape; got {found}: choose another layer, or make the maps "
             'equal with a layer of one tower\'s own, or take per="dense"'
         )
-    return CrossStitchUnit(len(maps), first.shape[1] if per == "channel" else None, alpha_same).to(first)
+    if not channel_dim % first.ndim >= 1 or not -first.ndim <= channel_dim < first.ndim:
+        raise ValueError(f"channel_dim must be one of the dimensions after the batch; got {channel_dim}, maps {found}")
+    channels = first.shape[channel_dim] if per == "channel" else None
+    return CrossStitchUnit(len(maps), channels, alpha_same, channel_dim).to(first)
+
+
+def _look_for_channels(towers: Mapping[str, nn.Module], maps: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Refuse maps whose dim 1 is no layer's number of channels, but whose last is a layer's number of outputs."""
+    task, tower = next(iter(towers.items()))
+    layers = list(tower.modules())
+    second = {size for m in layers for size in (getattr(m, name, None) for name in CHANNELS) if isinstance(size, int)}
+    last = {m.out_features for m in layers if isinstance(m, nn.Linear)}
+    last |= {m.normalized_shape[-1] for m in layers if isinstance(m, nn.LayerNorm | nn.RMSNorm)}
+    for name, found in maps[task].items():
+        if found.ndim > 2 and found.shape[1] not in second and found.shape[-1] in last:
+            raise ValueError(
+                f"after {name!r} dim 1 of the maps {tuple(found.shape)} seems to be no channel: say channel_dim=-1 if "
+                'the last is, channel_dim=1 if it is one after all, or take per="layer"'
+            )
 
 
 class _Passing(nn.Module):
@@ -183,10 +234,14 @@ class _Passing(nn.Module):
         return maps
 
 
+class _Alone(Stitched):
+    modes = (False,)
+
+
 def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:
     """Refuse a tower whose traced program answers otherwise than the tower itself, in eval mode."""
     inputs = inputs_for(tower, example)
-    alone = Stitched({task: tower}, {name: _Passing() for name in after}, len(inputs))
+    alone = _Alone({task: tower}, {name: _Passing() for name in after}, len(inputs), inputs)
     alone.training = False  # the flag of the net, not of the tower in it
     with untouched(tower):  # of zeros a tower may say nothing
         given = zip(inputs, entries(example), strict=True)

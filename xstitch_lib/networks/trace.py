@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from xstitch_lib.networks.answers import Answers, AskingTracer, line
 from xstitch_lib.networks.probe import untouched
 
 
@@ -21,6 +22,7 @@ def trace(
     training: bool = False,
     inputs: int = 1,
     opened: Sequence[str] | None = None,
+    example: Sequence[Any] | None = None,
 ) -> tuple[fx.Graph, dict[str, fx.Node]]:
     """The tower's graph, and the node of each of ``layers`` in it.
 
@@ -33,6 +35,8 @@ def trace(
         training: what ``self.training`` means in the opened modules.
         inputs: how many the tower takes, by position.
         opened: names of the modules that are not left whole, "" the tower's own; by default those around ``layers``.
+        example: such inputs, as `outline` keeps them; what the opened modules ask of sizes and kinds is then answered,
+            and the answers are checked in the graph.
 
     Raises:
         ValueError: naming the tower, the layer and the line, where torch.fx cannot follow.
@@ -41,10 +45,11 @@ def trace(
     if around:
         opened = [".".join(path[:i]) for path in [name.split(".") for name in layers] for i in range(len(path))]
     with torch.enable_grad(), untouched(tower, training):
-        tracer, rngs = _Tracer(tower, layers, opened), _rngs()
+        root = _Inputs(tower, inputs)
+        tracer, rngs = _Tracer(root, layers, opened, example), _rngs()
         try:
             with _stateless(tracer.opened):
-                graph = tracer.trace(_Inputs(tower, inputs))
+                graph = tracer.trace(root)
             if _rngs() != rngs:
                 raise ValueError("it draws a random number, which a trace freezes: use torch.rand_like or F.dropout")
             if any([node.op == "get_attr" and not node.target.startswith("tower.") for node in graph.nodes]):
@@ -54,8 +59,8 @@ def trace(
             at, these = (f"at {', '.join(layers)}", "a joined layer") if around else ("before its head", "the head")
             raise ValueError(
                 f"tower {task!r} ({type(tower).__name__}) cannot be joined {at}: torch.fx cannot trace the forward of "
-                f"a module around there ({kinds}): {error}{_line(error)}. Such a forward must do the same for every "
-                f"input: move code that does not into a child module without {these}"
+                f"a module around there ({kinds}): {error}{line(traceback.extract_tb(error.__traceback__))}. "
+                f"{advice(error, these)}"
             ) from error
     return graph, {
         name: only_output(task, name, tracer.outputs[tower.get_submodule(name)], fx.Proxy).node for name in layers
@@ -77,7 +82,18 @@ def only_output(task: str, name: str, outputs: list, kind: type) -> Any:
     return outputs[0]
 
 
-class _Tracer(fx.Tracer):
+def advice(error: Exception, these: str) -> str:
+    """What helps against what torch.fx cannot follow."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" in f.filename]
+    foreign = [f for f in frames if not f.filename.startswith(f"{Path(torch.__file__).parent}/")]
+    said = str(error)
+    if ("must be" in said and "Proxy" in said) or "makes a tensor" in said:
+        return f"A tensor made from sizes is made in a child module without {these}, or is a buffer"
+    where = "a child module" + (" of a subclass of it, for it is in an installed library," if foreign else "")
+    return f"Such a forward must do the same for every input: move code that does not into {where} without {these}"
+
+
+class _Tracer(AskingTracer):
     """Opens the modules that hold a joined layer and no others.
 
     All other modules stay calls of themselves. So dropout, batch norm, stochastic depth and whatever else asks for
@@ -86,8 +102,15 @@ class _Tracer(fx.Tracer):
 
     proxy_buffer_attributes = True
 
-    def __init__(self, tower: nn.Module, layers: Sequence[str], opened: Sequence[str]):
-        super().__init__()
+    def __init__(
+        self,
+        root: "_Inputs",
+        layers: Sequence[str],
+        opened: Sequence[str],
+        example: Sequence[Any] | None,
+    ):
+        super().__init__(type(root.tower).__name__, Answers(root, example))
+        tower = root.tower
         self.opened = {tower.get_submodule(name) for name in opened}
         self.outputs: dict[nn.Module, list] = {tower.get_submodule(name): [] for name in layers}
         self.surroundings = _surroundings()
@@ -95,8 +118,13 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return m not in self.opened
 
-    def call_module(self, m: nn.Module, *args, **kwargs) -> Any:
-        output = super().call_module(m, *args, **kwargs)
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        return attr_val if self.answers.busy else super().getattr(attr, attr_val, parameter_proxy_cache)
+
+    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        if self.answers.busy:
+            return forward(*args, **kwargs)
+        output = super().call_module(m, forward, args, kwargs)
         if m in self.outputs:
             self.outputs[m].append(output)
         return output
@@ -126,14 +154,6 @@ def _rngs() -> tuple[Any, ...]:
     """Those on the CPU."""
     _, keys, *place = np.random.get_state()
     return random.getstate(), keys.tobytes(), place, torch.get_rng_state().numpy().tobytes()
-
-
-def _line(error: Exception) -> str:
-    """Where in the user's own code the error arose: the last line that is neither torch's nor this library's."""
-    others = (str(Path(torch.__file__).parent), str(Path(__file__).parent), "<")
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
-    frames = [f for f in frames if "contextlib" not in f.filename]
-    return f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
 
 @contextmanager

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from xstitch_lib.data.tensors import IGNORE
 from xstitch_lib.tasks.confusion import Confusion, percent
-from xstitch_lib.tasks.labels import check_range, class_names, integers, required
+from xstitch_lib.tasks.labels import (
+    check_range,
+    class_names,
+    class_weights,
+    integers,
+    required,
+    weighted_cross_entropy,
+)
 from xstitch_lib.tasks.quantities import Quantity
 
 
@@ -21,6 +27,8 @@ class Classification:
         target: the name of the labels in a batch: (B,) integers 0…K-1, or `IGNORE` (-1) where unknown.
         classes: K ≥ 2.
         names: what the classes are called; their numbers where not given.
+        weights: of the classes in the loss, which is then a weighted mean; their scale does not matter.
+        ignore_index: what stands for unknown in the labels, 255 in many data sets.
 
     Raises:
         ValueError: for fewer than two classes, or names that do not fit; from `losses`, if the output is not (B, K) or
@@ -34,6 +42,8 @@ class Classification:
     target: str
     classes: int
     names: Sequence[str] | None = None
+    weights: Sequence[float] | None = None
+    ignore_index: int = IGNORE
     quantities: ClassVar[Mapping[str, Quantity]] = {
         "accuracy": Quantity("accuracy", "%"),
         "recall": Quantity("recall", "%"),
@@ -42,6 +52,7 @@ class Classification:
 
     def __post_init__(self):
         object.__setattr__(self, "names", class_names(self.target, self.classes, self.names))
+        object.__setattr__(self, "weights", class_weights(self.target, self.classes, self.weights))
 
     @property
     def outputs(self) -> int:
@@ -50,14 +61,13 @@ class Classification:
 
     def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Refuse a data set's ``tensors`` without fitting labels; ``name`` is the task's, for the message."""
-        labels = integers(self.target, required(name, self.target, tensors), dims=1)
-        check_range(name, self.target, labels, self.classes)
+        given = required(name, self.target, tensors)
+        labels = integers(self.target, given, 1, self.ignore_index)
+        check_range(name, self.target, labels, self.classes, given.dtype)
 
     def losses(self, output: Tensor, batch: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Cross-entropy of ``output`` (B, K), summed over the labelled samples, and their number."""
-        labels = self._labels(output, batch)
-        total = F.cross_entropy(output, labels, ignore_index=IGNORE, reduction="sum")
-        return {"loss": (total, (labels != IGNORE).sum())}
+        """Cross-entropy of ``output`` (B, K), summed over the labelled samples, and their number or weight."""
+        return {"loss": weighted_cross_entropy(output, self._labels(output, batch), self.weights)}
 
     def metric(self) -> "Accuracy":
         """A fresh `Accuracy`."""
@@ -68,11 +78,13 @@ class Classification:
         return output.argmax(dim=1)
 
     def draw(self, answer: Tensor) -> list[str]:
-        """(B,) classes → their names; "unknown" for `IGNORE`."""
-        return ["unknown" if number == IGNORE else self.names[number] for number in answer.tolist()]
+        """(B,) classes → their names; "unknown" for what stands for it."""
+        return [
+            "unknown" if number in (IGNORE, self.ignore_index) else self.names[number] for number in answer.tolist()
+        ]
 
     def _labels(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        labels = integers(self.target, batch[self.target], dims=1)
+        labels = integers(self.target, batch[self.target], 1, self.ignore_index)
         if output.shape != (len(labels), self.classes):
             found = tuple(output.shape)
             raise ValueError(f"{self.target!r} needs an output of shape {(len(labels), self.classes)}; got {found}")

@@ -1,9 +1,11 @@
 """Labels that are class numbers: what they must be, and what the classes are called."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from xstitch_lib.data.tensors import IGNORE
 
@@ -38,17 +40,46 @@ def required(name: str, target: str, tensors: Mapping[str, Tensor]) -> Tensor:
     return tensors[target]
 
 
-def integers(target: str, labels: Tensor, dims: int) -> Tensor:
-    """The labels as long; a ValueError if they are not integers of ``dims`` dimensions."""
+def integers(target: str, labels: Tensor, dims: int, ignore: int = IGNORE) -> Tensor:
+    """The labels as long, `IGNORE` where they are ``ignore``; a ValueError if not integers of ``dims`` dimensions."""
     if labels.ndim != dims or labels.dtype not in INTEGERS:
         found = f"{labels.dtype} of shape {tuple(labels.shape)}"
         raise ValueError(f"labels {target!r} must be integers of shape {SHAPES[dims]}; got {found}")
-    return labels.long()
+    labels = labels.long()
+    return labels if ignore == IGNORE else labels.masked_fill(labels == ignore, IGNORE)
 
 
-def check_range(name: str, target: str, labels: Tensor, classes: int) -> None:
-    """A ValueError if a label is neither a class nor `IGNORE`."""
+def class_weights(target: str, classes: int, weights: Sequence[float] | None) -> tuple[float, ...] | None:
+    """One weight a class; a ValueError if they are not as many, or one is negative or not finite, or all are 0."""
+    if weights is None:
+        return None
+    weights = tuple([float(weight) for weight in weights])
+    if len(weights) != classes or not all([0 <= weight < math.inf for weight in weights]) or not any(weights):
+        raise ValueError(
+            f"{target!r} has {classes} classes, so weights are as many numbers from 0, not all 0; got {list(weights)}"
+        )
+    return weights
+
+
+def weighted_cross_entropy(scores: Tensor, labels: Tensor, weights: Sequence[float] | None) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of scores (N, K), summed over the known labels (N,), and their number or their weights' sum."""
+    if weights is None:
+        return F.cross_entropy(scores, labels, ignore_index=IGNORE, reduction="sum"), (labels != IGNORE).sum()
+    own = torch.tensor(weights, dtype=scores.dtype, device=scores.device)
+    total = F.cross_entropy(scores, labels, own, ignore_index=IGNORE, reduction="sum")
+    return total, (own[labels.clamp(min=0)] * (labels != IGNORE)).sum()
+
+
+def check_range(name: str, target: str, labels: Tensor, classes: int, kind: torch.dtype = torch.long) -> None:
+    """A ValueError if a label is neither a class nor `IGNORE`; ``kind`` is the dtype they were given in."""
     wrong = labels[(labels != IGNORE) & ((labels < 0) | (labels >= classes))]
+    if len(wrong) and not kind.is_signed and (wrong == torch.iinfo(kind).max).all():
+        most = torch.iinfo(kind).max
+        raise ValueError(
+            f"task {name!r} needs labels {target!r} from 0 to {classes - 1}; got {len(wrong)} that are {most}, which "
+            f"in {kind} is also what {IGNORE} becomes: if they stand for unknown say ignore_index={most}, or make them "
+            f"signed first, labels = labels.long(); labels[labels == {most}] = {IGNORE}"
+        )
     if len(wrong):
         raise ValueError(
             f"task {name!r} needs labels {target!r} from 0 to {classes - 1}, or {IGNORE} where unknown; "

@@ -1,12 +1,12 @@
 """Scores for every pixel: brought to the labels' size, and their loss."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xstitch_lib.data.tensors import IGNORE
+from xstitch_lib.tasks.labels import weighted_cross_entropy
 
 
 def every(stride: int) -> slice:
@@ -47,7 +47,9 @@ def _weights(size: int, to: int, stride: int, like: Tensor) -> Tensor:
     return weights.T.contiguous()  # with a view the products take twice as long
 
 
-def cross_entropy(scores: Tensor, labels: Tensor, size: tuple[int, int], stride: int) -> tuple[Tensor, Tensor]:
+def cross_entropy(
+    scores: Tensor, labels: Tensor, size: tuple[int, int], stride: int, weights: Sequence[float] | None = None
+) -> tuple[Tensor, Tensor]:
     """The loss summed over all labelled pixels in ``every`` stride-th row and column, and how many these are.
 
     Args:
@@ -55,10 +57,9 @@ def cross_entropy(scores: Tensor, labels: Tensor, size: tuple[int, int], stride:
         labels: ``(B, H', W')`` classes at these pixels, or `IGNORE`.
         size: (H, W) of all the labels.
         stride: s ≥ 1.
+        weights: one a class; then the second number is the sum of the pixels' weights.
     """
-    labels = labels.flatten()
-    scores = upsample(scores, size, stride).flatten(0, 2)
-    return F.cross_entropy(scores, labels, ignore_index=IGNORE, reduction="sum"), (labels != IGNORE).sum()
+    return weighted_cross_entropy(upsample(scores, size, stride).flatten(0, 2), labels.flatten(), weights)
 
 
 def fine_size(target: str, output: Tensor, batch: Mapping[str, Tensor] | None) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from xstitch_lib.data.tensors import IGNORE
 from xstitch_lib.tasks.confusion import Confusion, percent
-from xstitch_lib.tasks.labels import check_range, class_names, integers, required
+from xstitch_lib.tasks.labels import check_range, class_names, class_weights, integers, required
 from xstitch_lib.tasks.pixels import check_scores, check_size, check_stride, cross_entropy, every, fine_size, upsample
 from xstitch_lib.tasks.quantities import Quantity
 
@@ -31,6 +31,8 @@ class SemanticSegmentation:
         classes: K ≥ 2.
         names: what the classes are called; their numbers where not given.
         loss_stride: s, the loss looks at one pixel in each s×s, which is faster; the metric looks at all.
+        weights: of the classes in the loss, which is then a weighted mean; their scale does not matter.
+        ignore_index: what stands for unknown in the labels, 255 in many data sets.
 
     The network's output is (B, K, h, w) of any resolution; it is brought to the labels' bilinearly.
 
@@ -50,6 +52,8 @@ class SemanticSegmentation:
     classes: int
     names: Sequence[str] | None = None
     loss_stride: int = 1
+    weights: Sequence[float] | None = None
+    ignore_index: int = IGNORE
     quantities: ClassVar[Mapping[str, Quantity]] = {
         "mIU": Quantity("mean intersection over union", "%"),
         "pixacc": Quantity("pixel accuracy", "%"),
@@ -60,6 +64,7 @@ class SemanticSegmentation:
 
     def __post_init__(self):
         object.__setattr__(self, "names", class_names(self.target, self.classes, self.names))
+        object.__setattr__(self, "weights", class_weights(self.target, self.classes, self.weights))
         check_stride(self.target, self.loss_stride)
 
     @property
@@ -69,15 +74,17 @@ class SemanticSegmentation:
 
     def check(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Refuse a data set's ``tensors`` without fitting labels; ``name`` is the task's, for the message."""
-        labels = integers(self.target, required(name, self.target, tensors), dims=3)
+        given = required(name, self.target, tensors)
+        labels = integers(self.target, given, 3, self.ignore_index)
         check_size(name, self.target, labels, required(name, "image", tensors), self.loss_stride)
-        check_range(name, self.target, labels, self.classes)
+        check_range(name, self.target, labels, self.classes, given.dtype)
 
     def losses(self, output: Tensor, batch: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Cross-entropy of ``output`` (B, K, h, w), summed over the labelled pixels, and their number."""
+        """Cross-entropy of ``output`` (B, K, h, w), summed over the labelled pixels, and their number or weight."""
         labels = self._labels(output, batch)
         pixels = every(self.loss_stride)
-        return {"loss": cross_entropy(output, labels[:, pixels, pixels], labels.shape[1:], self.loss_stride)}
+        few, size = labels[:, pixels, pixels], labels.shape[1:]
+        return {"loss": cross_entropy(output, few, size, self.loss_stride, self.weights)}
 
     def metric(self) -> "IntersectionOverUnion":
         """A fresh `IntersectionOverUnion`."""
@@ -85,7 +92,7 @@ class SemanticSegmentation:
 
     def label_counts(self, batch: Mapping[str, Tensor]) -> dict[str, int]:
         """``{name: pixels labelled as it}``."""
-        labels = batch[self.target]
+        labels = integers(self.target, batch[self.target], 3, self.ignore_index)
         counts = torch.bincount(labels[labels != IGNORE].flatten(), minlength=self.classes)
         return dict(zip(self.names, counts.tolist(), strict=True))
 
@@ -94,13 +101,13 @@ class SemanticSegmentation:
         return upsample(output, fine_size(self.target, output, batch)).argmax(3)
 
     def draw(self, answer: Tensor) -> Tensor:
-        """(B, H, W) classes → (B, H, W, 3) colours in [0, 1], black for `IGNORE`; 40 colours, then they repeat."""
+        """(B, H, W) classes → (B, H, W, 3) colours in [0, 1], black where unknown; 40 colours, then they repeat."""
         colours = torch.tensor([*PALETTE, 0, 0, 0], device=answer.device).view(-1, 3) / 255
-        last = len(colours) - 1
-        return colours[torch.where(answer == IGNORE, last, answer % last)]
+        last, answer = len(colours) - 1, answer.long()
+        return colours[torch.where((answer == IGNORE) | (answer == self.ignore_index), last, answer % last)]
 
     def _labels(self, output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        labels = integers(self.target, batch[self.target], dims=3)
+        labels = integers(self.target, batch[self.target], 3, self.ignore_index)
         check_scores(self.target, output, labels, self.classes)
         return labels
 

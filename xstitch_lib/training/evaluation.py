@@ -1,5 +1,7 @@
 """A network's metrics over a whole data set."""
 
+import functools
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from xstitch_lib.data.loaders import as_source
 from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.source import Batch, Source
-from xstitch_lib.networks.probe import in_mode
+from xstitch_lib.networks.probe import in_mode, told
 from xstitch_lib.tasks import Metric, Task
 
 
@@ -99,6 +101,7 @@ def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.devic
         )
 
     def look(batch: Batch) -> None:
+        _check_finite(user, source.inputs, batch)
         for name, task in tasks.items():
             task.check(name, batch)
 
@@ -110,12 +113,57 @@ def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task])
     """{task: output} of a network, which for one task may return the output bare.
 
     Raises:
-        ValueError: if there is no output for one of the tasks.
+        ValueError: if there is no output for one of the tasks, or it is no tensor where the task needs one.
     """
-    outputs = net(*inputs)
+    try:
+        outputs = net(*inputs)
+    except (RuntimeError, ValueError) as error:
+        if (why := what_is_odd(net, inputs)) is None:
+            raise
+        raise ValueError(f"the network does not run on this input: {why} ({error})") from error
     if isinstance(outputs, Tensor) and len(tasks) == 1:
         return dict.fromkeys(tasks, outputs)
     if not isinstance(outputs, Mapping) or not set(tasks) <= set(outputs):
-        found = list(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
-        raise ValueError(f"the network must return a dict with an output for each of {list(tasks)}; got {found}")
+        raise ValueError(
+            f"the network must return a dict with an output for each of {list(tasks)}; got {told(outputs)}: put a "
+            "module around it that chooses"
+        )
+    for name, task in tasks.items():
+        if not isinstance(outputs[name], Tensor) and _takes_tensors(type(task)):
+            raise ValueError(
+                f"task {name!r} needs a tensor; the network's output for it is {told(outputs[name])}: choose a part "
+                'with xs.stitch(…, out=…), as out="out", or put a module around the tower that returns one tensor'
+            )
     return outputs
+
+
+def what_is_odd(net: nn.Module, inputs: Sequence[Any]) -> str | None:
+    """Of inputs that a network does not run on, what is probably wrong with them, and the fix; None if nothing is."""
+    weights = next((p for p in net.parameters() if p.is_floating_point()), None)
+    for x in inputs:
+        shape = tuple(x.shape) if isinstance(x, Tensor) else ()
+        if len(shape) == 4 and not x.is_floating_point():
+            return f"pictures {shape} are {x.dtype}, and weights are not: make them numbers around 0, x.float() / 255"
+        if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4):
+            return f"pictures {shape} look like (B, H, W, C), not (B, C, H, W): turn them, x.permute(0, 3, 1, 2)"
+        if shape and x.is_floating_point() and weights is not None and x.dtype != weights.dtype:
+            return f"an input {shape} is {x.dtype}, the weights are {weights.dtype}: make it x.to({weights.dtype})"
+    return None
+
+
+def _check_finite(user: str, inputs: Sequence[str], batch: Batch) -> None:
+    for name in inputs:
+        x = batch[name]
+        if isinstance(x, Tensor) and x.is_floating_point() and not x.isfinite().all():
+            bad = (~x.isfinite()).reshape(len(x), -1).any(1)
+            raise ValueError(
+                f'{user} needs finite inputs; "{name}" has NaN or infinity in {int(bad.sum())} of {len(x)} samples '
+                f"looked at together, the first at place {int(bad.nonzero()[0, 0])} among them: mend or leave them out"
+            )
+
+
+@functools.cache
+def _takes_tensors(kind: type) -> bool:
+    """Whether the losses of such a task are declared to take one tensor and nothing else."""
+    declared = inspect.signature(kind.losses).parameters.get("output")
+    return declared is not None and declared.annotation in (Tensor, "Tensor", "torch.Tensor")

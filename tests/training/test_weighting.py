@@ -1,0 +1,78 @@
+"""Ways to weigh tasks: each against the equations of its paper."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from training_runs import Noise, assert_same, interrupted, samples, stitched, train, weights
+
+from xstitch_lib.training.weighting import Aggregated, DynamicWeightAverage, GradNorm, Uncertainty
+
+
+def losses(**values):
+    return {task: {"loss": torch.tensor(value, requires_grad=True)} for task, value in values.items()}
+
+
+def test_uncertainty_is_the_papers_sum_and_its_optimum_is_the_loss():
+    objective = Uncertainty(["a", "b"])
+    with torch.no_grad():
+        objective.logs[1].fill_(math.log(4.0))  # a variance of 4
+    assert objective(losses(a=3.0, b=8.0)).item() == pytest.approx(3 + 8 / 4 + math.log(4))
+    with torch.no_grad():
+        objective.logs[0].fill_(math.log(3.0))
+        objective.logs[1].fill_(math.log(8.0))
+    objective(losses(a=3.0, b=8.0)).backward()
+    assert [s.grad.item() for s in objective.logs] == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_dynamic_weights_follow_the_ratio_of_the_last_two_averages():
+    objective, net = DynamicWeightAverage(["a", "b"], period=2, temperature=2.0), nn.Linear(1, 1)
+    for a, b in [(4.0, 4.0), (2.0, 2.0), (3.0, 1.0), (3.0, 2.0)]:  # averages 3 and 3, then 3 and 1.5
+        assert objective.current == {"a": 1.0, "b": 1.0}
+        objective.backward(losses(a=a, b=b), net, 1.0)
+    first, second = math.exp(1.0 / 2), math.exp(0.5 / 2)
+    assert objective.current == pytest.approx({"a": 2 * first / (first + second), "b": 2 * second / (first + second)})
+    assert objective(losses(a=1.0, b=0.0)).item() == pytest.approx(objective.current["a"])
+
+
+def test_gradnorm_moves_its_weights_by_the_papers_gradient():
+    net = nn.Linear(2, 1, bias=False)
+    nn.init.ones_(net.weight)
+    objective = GradNorm(["a", "b"], at="", alpha=1.0)
+
+    def now(a, b):  # losses whose gradients are (a, 0) and (0, b), of norms a and b
+        return {"a": {"loss": a * net.weight[0, 0]}, "b": {"loss": b * net.weight[0, 1]}}
+
+    objective.backward(now(1.0, 3.0), net, 1.0)  # pace 1 and 1: the target is the mean, 2
+    assert objective.shares.grad.tolist() == [-1.0, 3.0] and net.weight.grad.tolist() == [[1.0, 3.0]]
+    objective.shares.grad = None
+    with torch.no_grad():
+        objective.shares.copy_(torch.tensor([5.0, 5.0]))  # brought to 1 and 1
+    objective.backward(now(0.5, 3.0), net, 1.0)  # pace 0.5 and 1, over 0.75; the targets are 2/3 and 4/3 of 1.75
+    assert objective.shares.tolist() == [1.0, 1.0] and objective.shares.grad.tolist() == [-0.5, 3.0]
+    with pytest.raises(ValueError, match=r"at '1', on which the loss of 'b' does not depend"):
+        two = nn.Sequential(net, nn.Linear(1, 1))
+        other = GradNorm(["a", "b"], at="1")
+        other.backward({"a": {"loss": two[1].weight.sum()}, "b": {"loss": net.weight.sum()}}, two, 1.0)
+
+
+def test_torchjds_aggregators_make_the_step():
+    torchjd = pytest.importorskip("torchjd.aggregation")
+    summed, plain, mgda = stitched(), stitched(), stitched()
+    train(plain, samples(missing=0.3), steps=4)
+    train(summed, samples(missing=0.3), steps=4, objective=lambda tasks: Aggregated(tasks, torchjd.Sum()))
+    train(mgda, samples(missing=0.3), steps=4, objective=lambda tasks: Aggregated(tasks, torchjd.MGDA()))
+    torch.testing.assert_close(weights(summed), weights(plain))
+    assert not torch.equal(weights(mgda)["towers.a.fc1.0.weight"], weights(plain)["towers.a.fc1.0.weight"])
+
+
+@pytest.mark.parametrize("objective", [partial(DynamicWeightAverage, period=3), partial(GradNorm, at="towers.a.fc1")])
+def test_runs_resume_to_the_same_weights(objective, tmp_path):
+    straight, resumed = stitched(), stitched()
+    options = {"objective": objective, "unit_lr_scale": 10, "checkpoint_every": 3}
+    train(straight, augment=Noise(), **options)
+    assert interrupted(stitched(), augment=Noise(stop_at=8), resume=tmp_path / "run.ckpt", **options)
+    train(resumed, augment=Noise(), resume=tmp_path / "run.ckpt", **options)
+    assert_same(weights(resumed), weights(straight))
