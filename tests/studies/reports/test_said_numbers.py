@@ -9,7 +9,7 @@ import pytest
 from xstitch_lib.results.record import load
 from xstitch_lib.results.statistics import gain
 from xstitch_lib.studies.claims import GROUPS
-from xstitch_lib.studies.reports import ablations, alphas, starved, verdict
+from xstitch_lib.studies.reports import ablations, alphas, fig2, relatedness, starved, verdict
 
 BOOK = Path(__file__).parents[3] / "book"
 ONE, TWO, THREE = [load(name, "medium") for name in ("table1", "table2", "table3")]
@@ -96,3 +96,10 @@ def test_a_figure_of_the_front_page_has_both_partners_on_both_data():
 @pytest.mark.parametrize("about", GROUPS)
 def test_every_group_links_to_a_page_that_there_is(about):
     assert (BOOK / f"{GROUPS[about].page}.ipynb").exists()
+
+
+def test_what_the_chapters_on_splits_and_on_related_labels_ask_for_is_said():
+    said = fig2.splits_say(load("fig2", "small"))
+    assert asked("06_where_should_tasks_share") - {"fig2_runtime", "live_recipe", "small_recipe"} <= {*said}
+    said = relatedness.dial_says(load("relatedness", "small"))
+    assert asked("11_how_related_must_tasks_be") - {"related_runtime"} <= {*said}

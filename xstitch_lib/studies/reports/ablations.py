@@ -8,8 +8,10 @@ from xstitch_lib.results import paper
 from xstitch_lib.results.alphas import moved
 from xstitch_lib.results.measures import converges_faster
 from xstitch_lib.results.record import Record
+from xstitch_lib.results.settings import against_chosen
 from xstitch_lib.results.statistics import gains, means, paper_gain, relative_gain
 from xstitch_lib.studies.reports.wording import unit_of, worded_gain
+from xstitch_lib.studies.segmentation_normals import NYU_CHOICES
 
 METRICS = [("normals", "mean"), ("normals", "median"), ("seg", "pixacc"), ("seg", "mIU"), ("seg", "fwIU")]
 MAIN = {"seg": "mIU", "normals": "mean"}
@@ -84,6 +86,11 @@ def curves_by_rate(record: Record) -> dict[str, pd.DataFrame]:
     found = record.curves.query("phase == 1 and task == 'normals' and metric == 'mean'")
     arms = [arm for arm in record.content["arms"] if record.finished(arm)]
     return {f"×{arm}": found[found.arm == arm].pivot(index="step", columns="seed", values="value") for arm in arms}
+
+
+def choices_shown(record: Record) -> pd.DataFrame:
+    """On NYU-v2, each setting that was tried beside the chosen one; see `against_chosen`."""
+    return against_chosen(record, NYU_CHOICES)
 
 
 def choices_say(chosen: Record, rooms: Record) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """What chapter "One percent on Fashion-MNIST" says of its records, section by section."""
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
 from xstitch_lib.networks import stitch, towers
-from xstitch_lib.results.findings import contrasts
+from xstitch_lib.results.findings import contrasts, verdict_of
 from xstitch_lib.results.measures import better, gains_more_than
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import Difference, gain, gains, summary
@@ -23,6 +26,44 @@ METRICS = [
 NAMED = {"per channel": "paper", "dense at fc3": "dense", "linear inside": "inside"}  # arm → in names of texts
 SETTLED = 3  # the first epoch whose points the chapter compares
 SELF = "self-stitch, per channel"
+
+
+def contrasts_shown(values: Mapping[str, Sequence], differences: Mapping[str, Difference]) -> pd.DataFrame:
+    """Contrasts of a live run, as text: the two arms' means and their difference.
+
+    Args:
+        values: contrast → the two arms' values, one a seed.
+    """
+    rows = [
+        {"contrast": name, "first": f"{first.mean():.2f}", "second": f"{second.mean():.2f}", "difference": str(found)}
+        for (name, (first, second)), found in zip(values.items(), differences.values(), strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def contrasts_say(average: Difference, over_self: Difference, bound: float) -> dict[str, str]:
+    """Of a live run: what stitching gains, over towers apart and over self-stitch, and where one percent lies."""
+    where = "below" if average.low > 1 else "above" if average.high < 1 else "inside"
+    return {
+        "average": str(average),
+        "verdict": verdict_of(average, bound),
+        "over_self": str(over_self),
+        "verdict_self": verdict_of(over_self, bound),
+        "one_percent": f"{where} the interval",
+    }
+
+
+def alphas_say(last: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Of trained units, layer → (C, 2, 2): the mean of alpha_D, and how many of them are below zero.
+
+    >>> alphas_say({"pool1": np.array([[[0.9, -0.1], [0.3, 0.7]]])})
+    {'negative': '50%', 'alpha_d_pool1': '+0.10'}
+    """
+    different = {layer: alpha[:, [0, 1], [1, 0]] for layer, alpha in last.items()}
+    every = np.concatenate([weights.ravel() for weights in different.values()])
+    return {"negative": f"{(every < 0).mean():.0%}"} | {
+        f"alpha_d_{layer}": f"{weights.mean():+.2f}" for layer, weights in different.items()
+    }
 
 
 def weights_say() -> dict[str, str]:
