@@ -56,6 +56,7 @@ def test_training_path_imports_without_the_books_packages():
         "pooch",
         "scipy",
         "seaborn",
+        "skimage",
         "sklearn",
     ]
     code = f"import sys; sys.modules.update(dict.fromkeys({missing})); import xstitch_lib"

@@ -10,6 +10,7 @@ from xstitch_lib.training.fit import fit
 from xstitch_lib.training.objective import Objective
 from xstitch_lib.training.optim import parameter_groups
 from xstitch_lib.training.recipe import Recipe
+from xstitch_lib.training.sampling import sample_regions
 from xstitch_lib.unit import CrossStitchUnit, cross_stitch
 from xstitch_lib.unit_base import Unit
 
@@ -32,6 +33,7 @@ __all__ = [
     "parameter_groups",
     "predict",
     "record",
+    "sample_regions",
     "sharing",
     "split",
     "stitch",

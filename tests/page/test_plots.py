@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 
 from xstitch_lib.page import plots
 from xstitch_lib.results.statistics import summary
+from xstitch_lib.tasks.boxes import Mark
 
 matplotlib.use("agg")
 SEEDS = [0.2, 0.5, 0.9, 0.4]
@@ -110,3 +112,18 @@ def test_sorted_alphas_of_three_tasks_show_each_source():
     ax = plots.sorted_alphas({"pool1": alpha}, ["a", "b", "c"]).axes[0]
     drawn = [line.get_ydata().tolist() for line in ax.get_lines()]
     assert drawn == [alpha[:, i, j].tolist() for i in range(3) for j in range(3)]
+
+
+def test_marks_are_boxes_on_the_pixels_with_their_words_and_no_more_than_asked_for():
+    marks = [Mark((1.0, 2.0, 5.0, 6.0), "chair 0.93"), Mark((0.0, 0.0, 2.0, 2.0), "a very long list, of attributes")]
+    figure = plots.marked([np.zeros((8, 10, 3))] * 2, {"true": [marks, []], "found": [marks, marks]}, most=1)
+    (first, empty), (other, _) = np.reshape(figure.axes, (2, 2))
+    boxes = [patch for patch in first.patches if patch.get_edgecolor()[:3] == pytest.approx(to_rgb(plots.COLOURS["a"]))]
+    assert [box.get_bbox().extents.tolist() for box in boxes] == [[0.5, 1.5, 4.5, 5.5]]
+    assert [text.get_text() for text in first.texts] == ["chair 0.93"] and not empty.patches
+    assert first.get_xlim() == (-0.5, 9.5) and len(other.texts) == 1
+
+
+def test_precision_over_recall_has_every_detection_and_eleven_points():
+    ax = plots.precision_recall([0.5, 0.5, 1.0], [1.0, 0.5, 2 / 3], [1.0] * 6 + [2 / 3] * 5).axes[0]
+    assert np.allclose(drawn(ax, "o"), [[0.5, 0.5, 1.0]]) and len(drawn(ax, "D")[0]) == 11

@@ -1,6 +1,7 @@
 """Data sets whose items are dicts of tensors."""
 
 from xstitch_lib.data.apascal import APascal
+from xstitch_lib.data.faces import FaceEmbeddings, UTKFace
 from xstitch_lib.data.fashion_mnist import FashionMNIST
 from xstitch_lib.data.loaders import LazyData
 from xstitch_lib.data.nyuv2 import NYUv2
@@ -14,6 +15,7 @@ __all__ = [
     "IGNORE",
     "APascal",
     "Batch",
+    "FaceEmbeddings",
     "FashionMNIST",
     "LazyData",
     "NYUv2",
@@ -21,5 +23,6 @@ __all__ = [
     "Rooms",
     "Source",
     "TensorData",
+    "UTKFace",
     "with_regions",
 ]

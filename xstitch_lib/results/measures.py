@@ -12,6 +12,7 @@ import pandas as pd
 
 from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.results.alphas import own_minus_other
+from xstitch_lib.results.overlap import intervals
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import (
     Difference,
@@ -64,6 +65,19 @@ def better(first: str, second: str) -> Measure:
         found = contrasts(record.table, pairs, record.content["metrics"])
         rows = found[(found["first"] == first) & (found.second == second)]
         return {row.task: _finding(row.gain, record, row.task, row.metric, row.verdict) for row in rows.itertuples()}
+
+    return measure
+
+
+@_of_arms_that_ran
+def better_over_draws(first: str, second: str) -> Measure:
+    """The same where a cell has several draws, folds for instance: Nadeau and Bengio's interval and Holm's p decide."""
+
+    def measure(record: Record) -> dict[str, Finding]:
+        primary = [tuple(pair) for pair in record.content["primary"]]
+        found = intervals(record, primary if (first, second) in primary else [(first, second)])
+        rows = found[(found["first"] == first) & (found.second == second)]
+        return {row.task: _finding(row.by_draw, record, row.task, row.metric, row.verdict) for row in rows.itertuples()}
 
     return measure
 

@@ -18,11 +18,12 @@ class Difference(NamedTuple):
     low: float
     high: float
     seeds: int
+    noun = "seeds"  # what a subclass counts in their place
 
     def __str__(self) -> str:
         if self.seeds < 2:
             return self.short()
-        return f"{self.mean:+.2f} (95 % interval {self._interval(2)}, {self.seeds} seeds)"
+        return f"{self.mean:+.2f} (95 % interval {self._interval(2)}, {self.seeds} {self.noun})"
 
     def short(self, unit: str = "", digits: int = 2) -> str:
         """With a unit and without the number of seeds: "+0.38° (+0.15 to +0.61)"."""

@@ -1,12 +1,14 @@
 """The paper's tables and figures as studies: arms × scales × seeds."""
 
 from xstitch_lib.studies.arm import Arm
+from xstitch_lib.studies.detection_attributes import fig2_regions, objects_choices, table6
 from xstitch_lib.studies.fashion_mnist import (
     fashion_all_dense,
     fashion_mnist,
     fashion_variants,
     relatedness,
 )
+from xstitch_lib.studies.gender_age import gender_age, utkface, utkface_years
 from xstitch_lib.studies.methods import Method, Trained
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch, Stitching
 from xstitch_lib.studies.methods.one_task import OneTask
@@ -31,14 +33,18 @@ from xstitch_lib.studies.segmentation_normals import (
 )
 from xstitch_lib.studies.study import Study
 from xstitch_lib.studies.worlds import World
+from xstitch_lib.studies.worlds.faces import FacesScale
 from xstitch_lib.studies.worlds.fashion import FashionScale
 from xstitch_lib.studies.worlds.nyuv2 import NYUScale
 from xstitch_lib.studies.worlds.rooms import RoomsScale
+from xstitch_lib.studies.worlds.utkface import UTKScale
 
 _ALL = [
     *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
+    *(objects_choices, fig2_regions, table6),
+    *(gender_age, utkface, utkface_years),
 ]
 STUDIES = {study.name: study for study in _ALL}
 
@@ -46,6 +52,7 @@ __all__ = [
     "STUDIES",
     "Arm",
     "CrossStitch",
+    "FacesScale",
     "FashionScale",
     "Method",
     "NYUScale",
@@ -56,6 +63,7 @@ __all__ = [
     "Stitching",
     "Study",
     "Trained",
+    "UTKScale",
     "World",
     *STUDIES,
 ]

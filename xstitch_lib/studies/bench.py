@@ -25,7 +25,7 @@ from xstitch_lib.tasks import Task
 from xstitch_lib.training.checkpoint import CheckpointError
 from xstitch_lib.training.fit import fit
 from xstitch_lib.training.history import History
-from xstitch_lib.training.optim import constant, cosine
+from xstitch_lib.training.optim import constant, cosine, warmup
 from xstitch_lib.training.recipe import Recipe
 
 SCHEDULES = {"cosine": cosine, "constant": constant}
@@ -65,7 +65,7 @@ class Bench:
     def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
         """A tower for each task, of the random initialisation called ``weights``; see `World.one_start`."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(f"{self.seed} weights {weights}"))
+            torch.manual_seed(seed_of(f"{self.seed} weights {weights}{self.world.draw}"))
             towers = {task: self.world.tower(task) for task in self.world.tasks}
         first, *others = towers.values()
         for tower in others if self.world.one_start else []:
@@ -105,11 +105,11 @@ class Bench:
             steps=scale.steps[phase],
             lr=scale.lr[phase],
             unit_lr_scale=unit_lr_scale,
-            seed=seed_of(f"{self.seed} order {order} {phase}"),
+            seed=seed_of(f"{self.seed} order {order} {phase}{self.world.draw}"),
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,
-            schedule=SCHEDULES[scale.schedule] if phase else constant,
+            schedule=SCHEDULES[scale.schedule] if phase else warmup(scale.warmup / scale.steps[0]),
             augment=world.augment,
             precision=self.precision,
             channels_last=scale.channels_last,

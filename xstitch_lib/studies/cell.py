@@ -18,6 +18,7 @@ from xstitch_lib.results.arrays import decode, encode, kept
 from xstitch_lib.results.provenance import provenance
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.bench import Bench
+from xstitch_lib.studies.draws import joined
 from xstitch_lib.studies.methods import Trained
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import inputs_of
@@ -25,7 +26,7 @@ from xstitch_lib.training.history import History, is_loss
 
 
 def train(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> tuple[Bench, Trained]:
-    """Train one arm; see `Method.train`."""
+    """Train one arm; see `Method.train`. Of several draws it is the first."""
     bench = Bench(replace(scale, **arm.changes), seed, folder)
     return bench, arm.method.train(bench)
 
@@ -37,22 +38,34 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> dict[str, Any
         what ``recorded/schema.json`` calls a cell, with the settings it was made with and its quantities. An arm whose
         loss stops being finite has the status "diverged at step …" and no results.
     """
-    started, origin = time.perf_counter(), provenance()
-    bench = Bench(replace(scale, **arm.changes), seed, folder)
-    origin |= {"precision": bench.precision, "code": identity.training_code()}
+    started, origin, own = time.perf_counter(), provenance(), replace(scale, **arm.changes)
     made_with = identity.settings(scale, arm.method, arm.changes)
     cell = {"arm": arm.name, "seed": seed, "status": "done", "settings": made_with}
-    cell["quantities"] = bench.world.quantities().plain()
-    try:
-        trained = arm.method.train(bench)
-    except FloatingPointError as error:
-        step = " ".join(str(error).split()[:3])
-        return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started + bench.waited)}
+    found: dict[str, dict[str, Any]] = {}
+    for draw in own.draws():
+        bench = Bench(replace(own, **draw), seed, folder)
+        origin |= {"precision": bench.precision, "code": identity.training_code()}
+        cell["quantities"] = bench.world.quantities().plain()
+        try:
+            trained = arm.method.train(bench)
+        except FloatingPointError as error:
+            step = " ".join(str(error).split()[:3])
+            return cell | {"status": f"diverged {step}", "provenance": origin | _seconds(started + bench.waited)}
+        found[bench.world.draw] = _measured(bench, trained)
+        started += bench.waited - _before(trained)
+    return cell | joined(found) | {"provenance": origin | _seconds(started)}
+
+
+def _before(trained: Trained) -> float:
+    """Seconds that went into its runs before this process took them up."""
     runs = {id(history): history for phases in trained.histories.values() for history in phases.values()}
-    before = sum([history.seconds_before for history in runs.values()])
+    return sum([history.seconds_before for history in runs.values()])
+
+
+def _measured(bench: Bench, trained: Trained) -> dict[str, Any]:
     world = bench.world
     results, per_class = world.results(trained.net, trained.histories)
-    return cell | {
+    return {
         "results": {task: _short(row) for task, row in results.items()},
         "per_class": {task: {name: _short(row) for name, row in rows.items()} for task, rows in per_class.items()},
         "curves": {
@@ -62,7 +75,6 @@ def run(arm: Arm, scale: Scale, seed: int, folder: Path | None) -> dict[str, Any
         "alphas": {part: kept(run[1]) for part, run in trained.histories.items() if 1 in run and run[1].alphas},
         "sharing": _sharing(world.validation, trained.net) if _shares(trained.net) else {},
         "data": world.fingerprints(),
-        "provenance": origin | _seconds(started + bench.waited - before),
     }
 
 

@@ -1,8 +1,9 @@
 """How large a study is: everything that all of its arms have in common."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xstitch_lib.results.identity import call
 
@@ -24,6 +25,7 @@ class Scale(ABC):
         steps, lr: of the first phase (one-task training, a constant rate; none with 0 steps) and of the second (what
             the arm makes of it).
         schedule: of the second phase: "cosine", the rate falls to 0 along half a cosine, or "constant".
+        warmup: the first steps of all, in which the rate rises from 0.
         snapshots: how often alphas and validation metrics are looked at in the second phase, step 0 included.
         unit_lr_scale: the units' learning rate is this times ``lr``.
         precision: of the forward pass, as in `fit`; "bf16" only where the machine has it.
@@ -45,6 +47,7 @@ class Scale(ABC):
     batch_size: int
     optimizer: str
     weight_decay: float
+    warmup: int = 0
     precision: str = "bf16"
     channels_last: bool = True
 
@@ -56,3 +59,11 @@ class Scale(ABC):
     @abstractmethod
     def make(self) -> "World":
         """The data, tasks and towers of this scale; `worlds.load` keeps them for the next cell."""
+
+    def draws(self) -> Sequence[Mapping[str, Any]]:
+        """What one cell trains: a run for each of these changes of the scale; here one, of the scale as it is.
+
+        A world whose samples can be cut in several ways names the cuts, each with a `World.draw` of its own. They are
+        no seeds: a cell has their means, and each one's results beside (`xstitch_lib.studies.draws`).
+        """
+        return [{}]

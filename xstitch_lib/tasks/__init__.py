@@ -5,6 +5,7 @@ from xstitch_lib.tasks.classification import Classification
 from xstitch_lib.tasks.detection import Detection
 from xstitch_lib.tasks.normals import SurfaceNormals
 from xstitch_lib.tasks.quantities import Quantity
+from xstitch_lib.tasks.regression import Regression
 from xstitch_lib.tasks.segmentation import SemanticSegmentation
 from xstitch_lib.tasks.task import Metric, Task
 
@@ -14,6 +15,7 @@ __all__ = [
     "Detection",
     "Metric",
     "Quantity",
+    "Regression",
     "SemanticSegmentation",
     "SurfaceNormals",
     "Task",

@@ -26,6 +26,7 @@ class Detection:
     Args:
         classes: C ≥ 2.
         names: what the classes are called; their numbers where not given.
+        told: names of the classes whose mean is told; None, of all that have boxes.
         least, overlap, most: of a picture's detections those with a score above ``least`` are kept, of one class those
             that do not overlap a surer one by more than ``overlap``, and the ``most`` surest of them.
 
@@ -53,6 +54,7 @@ class Detection:
 
     classes: int
     names: Sequence[str] | None = None
+    told: Sequence[str] | None = None
     least: float = 0.02
     overlap: float = 0.3
     most: int = 100
@@ -66,6 +68,8 @@ class Detection:
 
     def __post_init__(self):
         object.__setattr__(self, "names", class_names("detection", self.classes, self.names))
+        if unknown := [name for name in self.told or () if name not in self.names]:
+            raise ValueError(f"told are classes of this detection; got {unknown[0]!r}, not one of {self.names}")
 
     @property
     def outputs(self) -> int:
@@ -193,9 +197,10 @@ class AveragePrecision:
                 self.hit[c] += hits(own[:, :4], own[:, 4], boxes[true], difficult[true]).tolist()
 
     def compute(self) -> dict[str, float]:
-        """In percent, the mean over the classes that have boxes: "mAP" as in 2008, "mAP area" as since 2010."""
-        found = np.array(self._each())
-        means = [100 * float(np.nanmean(part)) if self.boxes.any() else float("nan") for part in found.T]
+        """In percent, the mean over ``told`` classes that have boxes: "mAP" as in 2008, "mAP area" as since 2010."""
+        told = [i for i, name in enumerate(self.task.names) if name in (self.task.told or self.task.names)]
+        found, any_ = np.array(self._each())[told], self.boxes[told].any()
+        means = [100 * float(np.nanmean(part)) if any_ else float("nan") for part in found.T]
         return dict(zip(("mAP", "mAP area"), means, strict=True))
 
     def per_class(self) -> dict[str, dict[str, float]]:

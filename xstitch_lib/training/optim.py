@@ -51,6 +51,21 @@ def parameter_groups(
     ]
 
 
+def matrices_apart(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each group that decays as two, of which the second does not: biases, and scales and shifts of norms.
+
+    >>> found = matrices_apart(parameter_groups(nn.Linear(3, 2), lr=0.1, weight_decay=0.01))
+    >>> [(group["name"], len(group["params"]), group["weight_decay"]) for group in found]
+    [('weights', 1, 0.01), ('weights', 1, 0.0)]
+    """
+    found = []
+    for group in groups:
+        own = [p for p in group["params"] if p.ndim > 1 or not group["weight_decay"]]
+        others = [p for p in group["params"] if p.ndim <= 1 and group["weight_decay"]]
+        found += [{**group, "params": own}, {**group, "params": others, "weight_decay": 0.0}]
+    return [group for group in found if group["params"]]
+
+
 def find_units(net: nn.Module) -> dict[str, Unit]:
     """Every unit, and every control of one, by layer where the network has it in its ``units``, else by module name."""
     units = getattr(net, "units", None)

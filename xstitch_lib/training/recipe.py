@@ -13,11 +13,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from xstitch_lib.data.source import Batch
 from xstitch_lib.networks.named import did_you_mean
 from xstitch_lib.training.objective import Objective
-from xstitch_lib.training.optim import Schedule, constant, factors, parameter_groups
+from xstitch_lib.training.optim import Schedule, constant, factors, matrices_apart, parameter_groups
 
 OPTIMIZERS: dict[str, Callable[[list[dict[str, Any]]], Optimizer]] = {
     "sgd": lambda groups: SGD(groups, momentum=0.9, fused=True),  # fused: one kernel, not three a parameter
     "adam": lambda groups: Adam(groups, fused=True),
+    "adam, decay of matrices": lambda groups: Adam(matrices_apart(groups), fused=True),
     "adamw": lambda groups: AdamW(groups, fused=True),
 }
 
@@ -36,8 +37,9 @@ class Recipe:
         accumulate: in so many equal parts a batch goes through the network, one after the other, for memory that is
             too small; a step follows the mean of the parts' losses, each over what is labelled in it. Batch norm sees
             the parts.
-        optimizer: "sgd", with momentum 0.9, "adam", "adamw", or a function of the groups that `parameter_groups`
-            makes, such as ``lambda groups: torch.optim.RMSprop(groups, alpha=0.9)``.
+        optimizer: "sgd", with momentum 0.9, "adam", "adamw", "adam, decay of matrices", which leaves biases and batch
+            norm without decay, or a function of the groups that `parameter_groups` makes, such as
+            ``lambda groups: torch.optim.RMSprop(groups, alpha=0.9)``.
         weight_decay: of the weights; alphas have none.
         schedule: progress in [0, 1) → the factor on all learning rates; see `cosine`, `milestones`, `warmup`.
         clip: the largest norm of the gradient of all parameters together.

@@ -6,6 +6,7 @@ convolutional and fully connected layer; both are for the AlexNets.
 """
 
 from xstitch_lib.networks.towers.alexnet import CONVS, POOLS, alexnet_fcn, small_alexnet_fcn
+from xstitch_lib.networks.towers.faces import face_cnn, face_mlp
 from xstitch_lib.networks.towers.fashion import fashion_cnn
 from xstitch_lib.networks.towers.fast_rcnn import FastRCNN, alexnet_fast_rcnn, small_fast_rcnn
 from xstitch_lib.networks.towers.imagenet import imagenet_weights, load_imagenet
@@ -16,6 +17,8 @@ __all__ = [
     "FastRCNN",
     "alexnet_fast_rcnn",
     "alexnet_fcn",
+    "face_cnn",
+    "face_mlp",
     "fashion_cnn",
     "imagenet_weights",
     "load_imagenet",

@@ -70,20 +70,10 @@ class RegionAlign(RegionLayer):
 
     def pool(self, x: Tensor, regions: Ragged) -> Tensor:
         height, width = x.shape[2:]
-        most = int(regions.counts.max()) if len(regions) else 0
-        place = torch.arange(len(regions.values), device=regions.device)
-        place = (
-            place
-            + (torch.arange(len(x), device=place.device) * most - regions.counts.cumsum(0) + regions.counts)[
-                regions.sample
-            ]
-        )
         rows = self._weights(regions.values[:, 1::2], height).to(x)
         columns = self._weights(regions.values[:, 0::2], width).to(x)
-        padded = rows.new_zeros(len(x) * most, self.size, height).index_copy(0, place, rows)
         maps = x.permute(0, 2, 3, 1)  # (B, h, w, C), in memory so where convolutions are channels_last
-        tall = padded.view(len(x), most * self.size, height) @ maps.flatten(2)
-        tall = tall.view(-1, self.size, width, x.shape[1]).index_select(0, place)
+        tall = _each_picture(rows, regions, maps.flatten(2)).unflatten(2, (width, x.shape[1]))
         return (columns[:, None] @ tall).permute(0, 3, 1, 2)
 
     def _weights(self, edges: Tensor, cells: int) -> Tensor:
@@ -94,3 +84,18 @@ class RegionAlign(RegionLayer):
         at = at.clamp(0, cells - 1)[..., None]
         near = (1 - (at - torch.arange(cells, device=edges.device)).abs()).clamp(min=0)
         return near.view(len(edges), self.size, self.samples, cells).mean(2)
+
+
+def _each_picture(rows: Tensor, regions: Ragged, maps: Tensor) -> Tensor:
+    """The product of each region's rows (R, s, h) with the map (B, h, n) of its picture: (R, s, n).
+
+    One product for all pictures, each with as many regions as the one that has most.
+    """
+    most, (_, side, height) = int(regions.counts.max()) if len(regions) else 0, rows.shape
+    if most * len(regions) == len(rows):  # all pictures have as many, as most have in training
+        return (rows.view(len(maps), most * side, height) @ maps).view(len(rows), side, maps.shape[2])
+    skipped = (most - regions.counts).cumsum(0) - most + regions.counts
+    place = torch.arange(len(rows), device=rows.device) + skipped[regions.sample]
+    padded = rows.new_zeros(most * len(maps), side, height).index_copy(0, place, rows)
+    products = padded.view(len(maps), most * side, height) @ maps
+    return products.view(-1, side, maps.shape[2]).index_select(0, place)

@@ -1,5 +1,6 @@
 """Every static figure of the book; one style, colour-blind-safe, light and dark."""
 
+from xstitch_lib.page.plots.boxes import looked_at, marked, precision_recall, region_budget
 from xstitch_lib.page.plots.comparisons import (
     curves_with_bands,
     gain_bars,
@@ -42,10 +43,14 @@ __all__ = [
     "gains_by_setting",
     "gallery",
     "learned_alphas",
+    "looked_at",
     "magnitudes",
     "map_grid",
+    "marked",
     "one_image_two_tasks",
     "paired_differences",
+    "precision_recall",
+    "region_budget",
     "roofline",
     "shares",
     "sorted_alphas",

@@ -17,7 +17,7 @@ for _file in pkgutil.iter_modules(__path__):  # so that records find every world
 def load(scale: Scale) -> World:
     """The world of a scale, kept in memory for the next cell: scales that only train otherwise have one."""
     training = dict(steps=(0, 0), lr=(0.0, 0.0), schedule="", snapshots=0, unit_lr_scale=0.0, batch_size=0)
-    how = dict(optimizer="", weight_decay=0.0, precision="", channels_last=True)
+    how = dict(optimizer="", weight_decay=0.0, warmup=0, precision="", channels_last=True)
     return _load(replace(scale, seeds=(), arms=None, **training, **how))
 
 

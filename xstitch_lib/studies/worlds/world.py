@@ -31,6 +31,7 @@ class World:
         tasks: name → task.
         tower: task name → a fresh tower, its weights from torch's global generator.
         augment: a function of a batch; None, pictures stay as they are.
+        draw: which of the scale's `Scale.draws` this is, as records call it; each starts from other random weights.
         one_start: whether all towers of a seed start from one random initialisation, but for their heads.
     """
 
@@ -40,6 +41,7 @@ class World:
     tasks: Mapping[str, Task]
     tower: Callable[[str], nn.Sequential]
     augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None
+    draw: str = ""
     one_start: ClassVar[bool] = True
 
     def label_counts(self) -> dict[str, dict[str, int]]:
