@@ -74,7 +74,7 @@ class RegressionMap(Regression):
         return self.centre + self.spread * upsample(output, fine_size(self.target, output, batch))[..., 0]
 
     def draw(self, answer: Tensor) -> Tensor:
-        """(B, H, W) numbers → greys (B, H, W, 3), black two spreads below the centre and where unknown, white two above."""
+        """(B, H, W) numbers → greys (B, H, W, 3), black two spreads below the centre or unknown, white two above."""
         grey = ((answer - self.centre) / (4 * self.spread) + 0.5).clamp(0, 1).nan_to_num(0.0)
         return grey[..., None].expand(*grey.shape, 3)
 
