@@ -145,7 +145,7 @@ def test_every_recorded_scale_can_be_read_again():
     for scale in scales:
         settings = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(scale).items()}
         assert recorded_scale(settings) == scale
-    with pytest.raises(ValueError, match="no world 'moon': choose one of faces, fashion, nyuv2, rooms"):
+    with pytest.raises(ValueError, match="no world 'moon': choose one of apascal, faces, fashion, nyuv2, room objects, rooms"):
         recorded_scale({"world": "moon"})
 
 
