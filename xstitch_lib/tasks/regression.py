@@ -101,8 +101,8 @@ class Regression:
         """A fresh `NumberError`."""
         return NumberError(self)
 
-    def predict(self, output: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """(B, 1) outputs → (B,) numbers; ``size`` is for tasks with a label for every pixel."""
+    def predict(self, output: Tensor, batch: Mapping[str, Tensor] | None = None) -> Tensor:
+        """(B, 1) outputs → (B,) numbers."""
         return self.centre + self.spread * output[:, 0]
 
     def draw(self, answer: Tensor) -> list[str]:

@@ -4,7 +4,7 @@ import contextlib
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Checkpoint:
         path: the file; None, nothing is ever written. A folder is a ValueError, as is "".
         made_with: what must be equal for a resumed run to end where an uninterrupted one does, as text.
         parts: name → what has ``state_dict`` and ``load_state_dict``.
+        shorter: a number of steps → those settings as they would be in a run of so many, which may be made longer.
 
     In several processes all call `restore` and `save`; the main one writes.
     """
@@ -40,6 +41,7 @@ class Checkpoint:
         made_with: Mapping[str, str],
         parts: Mapping[str, Any],
         accelerator: Accelerator,
+        shorter: Callable[[int], Mapping[str, Any]] | None = None,
     ):
         self.path = None if path is None else Path(path)
         if self.path is not None and self.path.is_dir():  # "" is the working folder
@@ -47,6 +49,7 @@ class Checkpoint:
                 f"resume must be the path of a file, or None for no checkpoint; got the folder {str(path)!r}"
             )
         self.made_with, self.parts, self.accelerator = dict(made_with), parts, accelerator
+        self.shorter = shorter
 
     def restore(self) -> int:
         """Load the file into the parts and return how many steps are done; 0 if there is no file yet.
@@ -57,7 +60,7 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return 0
         state = _read(self.path)
-        old, new = state["made_with"], self.made_with
+        old, new = state["made_with"], self._as_long_as(state["made_with"])
         differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
         if differing:
             found = "; ".join([f"{key} was {old.get(key)}, is {new.get(key)}" for key in differing[:3]])
@@ -67,6 +70,13 @@ class Checkpoint:
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
         return state["step"]
+
+    def _as_long_as(self, old: Mapping[str, str]) -> dict[str, str]:
+        """What this run would be made with if it had the steps of an older, shorter one."""
+        steps, now = old.get("steps", ""), self.made_with.get("steps", "")
+        if self.shorter is None or not (steps.isdigit() and now.isdigit() and int(steps) < int(now)):
+            return self.made_with
+        return self.made_with | {name: _text(value) for name, value in self.shorter(int(steps)).items()}
 
     def save(self, step: int) -> None:
         """Write everything, so that the file is at any moment the old or the new one, never half of it."""
@@ -95,7 +105,16 @@ class RandomState:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.begun_with = state["threads"]
         # clone: set_rng_state of a view crashes the process
-        own = [states[self.accelerator.process_index].clone() for states in state["generators"]]
+        processes, rank = len(state["generators"][0]), self.accelerator.process_index
+        if processes != self.accelerator.num_processes:
+            warnings.warn(
+                f"this run was begun in {processes} processes and goes on in {self.accelerator.num_processes}: not bit "
+                "for bit, for sums are in another order and dropout draws other numbers",
+                stacklevel=3,
+            )
+        if rank >= processes:
+            return  # this process keeps its own seed
+        own = [states[rank].clone() for states in state["generators"]]
         torch.set_rng_state(own[0])
         if len(own) > 1:
             torch.cuda.set_rng_state(own[1], self.accelerator.device)

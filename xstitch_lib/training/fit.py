@@ -15,9 +15,10 @@ from tqdm import tqdm
 from xstitch_lib.data.source import Batch, Source
 from xstitch_lib.networks.probe import in_mode
 from xstitch_lib.tasks import Task
-from xstitch_lib.tasks.quantities import Quantities
+from xstitch_lib.tasks.quantities import Quantities, Quantity
 from xstitch_lib.training.augment import for_one_run
 from xstitch_lib.training.batches import Batches
+from xstitch_lib.training.best import Best
 from xstitch_lib.training.checkpoint import Checkpoint, RandomState, describe, own_random_state
 from xstitch_lib.training.evaluation import checked, evaluate, forward
 from xstitch_lib.training.history import History, is_loss
@@ -37,6 +38,8 @@ def fit(
     *,
     resume: str | Path | None = None,
     validation: Samples | Callable[[nn.Module], Metrics] | None = None,
+    best: Best | None = None,
+    after_step: Callable[[int, Mapping[str, float]], bool | None] | None = None,
     **options: Any,
 ) -> History:
     """Train ``net`` in place and return its `History`.
@@ -52,6 +55,9 @@ def fit(
         resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and at the end.
         validation: evaluated into the history at each snapshot: samples, or a function of the network that returns
             {task: {metric: value}}.
+        best: a `Best`, which looks at each snapshot's validation; the network ends with the weights of the best one.
+        after_step: called after each step with its number and the step's losses, ``{"seg loss": 1.3}``; True ends the
+            run there.
 
     Returns:
         the history, of a resumed run from its step 0 on. ``net`` is left on the device, in train mode; so are frozen
@@ -63,7 +69,9 @@ def fit(
         ValueError: for settings, data, outputs or a checkpoint that do not fit.
 
     On the CPU a run that is killed and resumed ends, bit for bit, where an uninterrupted one does. Under torchrun
-    each process takes its share of every batch; without dropout and batch norm the result is that of one process.
+    each process takes its share of every batch; without dropout and batch norm the result is that of one process, and
+    a run may go on in another number of them. With more ``steps`` a run goes on from its checkpoint, if the schedule
+    gives the same rates up to there.
     """
     recipe = made(recipe, options)
     _check(tasks)
@@ -91,7 +99,7 @@ def fit(
     look = _look(validation, tasks, data, device)
     history = History(list(tasks), Quantities({name: task.quantities for name, task in tasks.items()}))
     steps, marks = recipe.steps, {*recipe.marks}
-    settings = recipe.settings(list(tasks), solver) | {"processes": processes, "channels_last": channels_last}
+    settings = recipe.settings(list(tasks), solver) | {"channels_last": channels_last}
     settings |= {"inputs": inputs, "watched": validation if callable(validation) else None}
     if recipe.objective is not None:
         shapes = {name: tuple(x.shape) for name, x in objective.state_dict().items()}
@@ -101,17 +109,25 @@ def fit(
     parts |= {"history": history, "random": random_state}
     augment = None if recipe.augment is None else for_one_run(recipe.augment, recipe.seed + 1000 * rank)
     parts |= {"augment": augment} if hasattr(augment, "state_dict") else {}
+    parts |= {"best": best} if best is not None else {}
+    if best is not None:
+        settings["best"] = f"{best.metric} of {best.task}, patience {best.patience}"
+        wanted = _quantity(best, tasks, validation)
     made_with = describe(settings, net, tasks, **data) if resume is not None else {}
-    checkpoint = Checkpoint(resume, made_with, parts, accelerator)
+    checkpoint = Checkpoint(resume, made_with, parts, accelerator, shorter=recipe.shorter)
 
-    def snapshot(step: int) -> None:
+    def snapshot(step: int) -> bool:
         history.add_alphas(step, find_units(net))
-        history.add_metrics(step, look(net))
+        found = look(net)
+        history.add_metrics(step, found)
+        return best is not None and best.look(step, net, found, wanted)
 
     with own_random_state(recipe.seed + 1000 * rank, device):
         done = checkpoint.restore()
         if done < steps:
             random_state.go_on()
+            for group, rate in zip(solver.param_groups, scheduler.base_lrs, strict=True):
+                group["lr"] = rate * recipe.rates[done]  # a shorter run's is 0 after its last step
         history.seconds_before = history.seconds if done < steps else 0.0
         begun = time.perf_counter() - history.seconds
         model = accelerator.prepare_model(net) if processes > 1 else net
@@ -141,11 +157,18 @@ def fit(
             history.add_losses(dict(zip(names, zip(totals.values(), values[len(names) :], strict=True), strict=True)))
             if step % recipe.log_every == 0 or step == steps:
                 bar.set_postfix(history.close_interval(step))
-            if step in marks:
-                snapshot(step)
+            enough = step in marks and snapshot(step)
+            if after_step is not None:
+                means = zip(names, totals.values(), values[len(names) :], strict=True)
+                losses = {f"{task} {name}": total / count for (task, name), total, count in means if count}
+                enough |= after_step(step, losses) is True
             if step % recipe.checkpoint_every == 0 or step == steps:
                 history.seconds = time.perf_counter() - begun
                 checkpoint.save(step)
+            if enough:
+                break
+    if best is not None:
+        best.restore(net)
     return history
 
 
@@ -163,6 +186,17 @@ def _check(tasks: Mapping[str, Task]) -> None:
             )
     if not tasks:
         raise ValueError("fit needs at least one task; got tasks=[]")
+
+
+def _quantity(best: Best, tasks: Mapping[str, Task], validation: Any) -> Quantity:
+    """Of the metric that the best weights are told by."""
+    if validation is None:
+        raise ValueError("best= needs validation=, samples or a function of the network, to tell the best weights by")
+    known = {name: task.quantities for name, task in tasks.items()}
+    if best.metric not in known.get(best.task, {}):
+        names = [f"{task} {metric}" for task, own in known.items() for metric in own]
+        raise ValueError(f"{best.task!r} has no metric {best.metric!r}; known are {', '.join(names)}")
+    return known[best.task][best.metric]
 
 
 def _inputs(data: Mapping[str, Source]) -> list[str]:

@@ -115,6 +115,10 @@ class Recipe:
         """The schedule's factor at each step."""
         return factors(self.schedule, self.steps)
 
+    def shorter(self, steps: int) -> dict[str, Any]:
+        """Those of the `settings` that would differ, were there so many steps, at most as many as there are."""
+        return {"steps": steps, "schedule": torch.tensor(self.rates[:steps], dtype=torch.float64)}
+
     @property
     def marks(self) -> list[int]:
         """The steps of the snapshots."""

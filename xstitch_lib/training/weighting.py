@@ -110,9 +110,9 @@ class GradNorm(Objective):
     def backward(self, losses: Losses, net: nn.Module, share: float) -> None:
         with torch.no_grad():
             self.shares.clamp_(min=1e-3).mul_(len(self.tasks) / self.shares.sum())
-        own = torch.stack([of_task(losses, task) for task in self.tasks])
-        norms = torch.stack([self._norm(loss, task, net) for loss, task in zip(own, self.tasks, strict=True)])
+        norms = torch.stack([self._norm(of_task(losses, task), task, net) for task in self.tasks])
         with torch.no_grad():
+            own = torch.stack([of_task(losses, task) for task in self.tasks])
             self.first.copy_(self.first.where(~self.first.isnan(), own))
             pace = own / self.first
             weighted = self.shares * norms
