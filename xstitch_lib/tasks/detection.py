@@ -31,13 +31,14 @@ class Detection:
             that do not overlap a surer one by more than ``overlap``, and the ``most`` surest of them.
 
     A batch has these, all `Ragged`, with as many rows a picture as it has regions or objects:
-        "regions" (R, 4): where the network looks, left, top, right and bottom edge in pixels.
-        "object" (R,) int64: which of its picture's objects a region stands for, -1 for none, the background. In
-            training `sample_regions` says so; as stored the true boxes stand behind the proposals, and only these
-            have one. Proposals alone can be detections.
-        "boxes" (K, 4), "labels" (K,) integers 0…C-1, or `IGNORE` where the class is unknown: the objects. A picture
-            may have none.
-        "difficult" (K,) bool, if there is one: objects that need not be found.
+
+    - "regions" (R, 4): where the network looks, left, top, right and bottom edge in pixels.
+    - "object" (R,) int64: which of its picture's objects a region stands for, -1 for none, the background. In training
+      `sample_regions` says so; as stored the true boxes stand behind the proposals, and only these have one. Proposals
+      alone can be detections.
+    - "boxes" (K, 4), "labels" (K,) integers 0…C-1, or `IGNORE` where the class is unknown: the objects. A picture may
+      have none.
+    - "difficult" (K,) bool, if there is one: objects that need not be found.
 
     The network's output is (R, 5·C + 1): C scores, that of the background, then for each class how far its box is from
     the region (`boxes.offsets`).

@@ -17,7 +17,7 @@ def by_picture(pictures: int, seed: int = 1, test: int = 200) -> dict[str, Tenso
         test: how many are for the test.
 
     Returns:
-        {"train": …, "test": …}, numbers of pictures. People are on both sides.
+        A dict of "train" and "test", numbers of pictures. People are on both sides.
 
     >>> split = by_picture(2000)
     >>> len(split["train"]), split["test"][:3].tolist()
@@ -36,7 +36,7 @@ def by_person(people: int, partition: int = 0, fold: int = 0) -> dict[str, Tenso
         fold: 0…4; each person is in the test of one fold of a partition.
 
     Returns:
-        {"train": …, "validation": …, "test": …}, numbers of people: of 100 these are 70, 10 and 20.
+        A dict of "train", "validation" and "test", numbers of people: of 100 these are 70, 10 and 20.
 
     Raises:
         ValueError: for a fold that there is not.
