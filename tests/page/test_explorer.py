@@ -133,7 +133,7 @@ def test_a_preset_sets_all_four_weights_and_a_slider_makes_it_ones_own():
     play = UnitPlayground([torch.rand(3, 3)] * 2)
     for number, weights in enumerate(PRESETS.values()):
         state = play.react({**play.state, "preset": number}, "preset")
-        assert [state[name] / 20 - 0.5 for name in NAMES] == list(weights)
+        assert [state[name] / 20 - 0.5 for name in NAMES] == pytest.approx(list(weights))
         assert play.react(state, "AA")["preset"] == number
         assert play.react({**state, "AA": 7}, "AA")["preset"] == OWN
 

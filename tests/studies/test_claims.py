@@ -276,12 +276,12 @@ def test_the_recorded_verdicts_have_finite_intervals_or_say_why_there_is_none(ab
 def test_claims_about_arms_studies_and_scales_that_are_not_there_say_what_would_help(monkeypatch):
     made = a_record({"a": shifted(1), "b": shifted(0)})
     monkeypatch.setattr(claims, "load", lambda study, scale: made)
-    asked = [("table5", "c"), ("table6", "a"), ("few_labels", "a")]
+    asked = [("table5", "c"), ("table99", "a"), ("few_labels", "a")]
     known = tuple([Claim("6.2", study, (study,), better(arm, "b")) for study, arm in asked])
     found = claims.rows(Group("test", "Test", "index", {"medium": "NYU-v2"}, known), "medium")
     assert [row.why.split(":")[0] for row in found] == [
         "an arm that it compares is no part of this scale",
-        "study `table6` is not recorded yet",
+        "study `table99` is not recorded yet",
         "study `few_labels` has no scale `medium`",
     ]
 
