@@ -4,7 +4,8 @@ from xstitch_lib import data, studies, tasks
 from xstitch_lib.looking import Cost, align, cost, sharing
 from xstitch_lib.networks import ensemble, mtl_shared, split, stitch, towers
 from xstitch_lib.results import paper, record
-from xstitch_lib.training import augment
+from xstitch_lib.training import augment, weighting
+from xstitch_lib.training.best import Best
 from xstitch_lib.training.evaluation import evaluate, predict
 from xstitch_lib.training.fit import fit
 from xstitch_lib.training.objective import Objective
@@ -15,6 +16,7 @@ from xstitch_lib.unit import CrossStitchUnit, cross_stitch
 from xstitch_lib.unit_base import Unit
 
 __all__ = [
+    "Best",
     "Cost",
     "CrossStitchUnit",
     "Objective",
@@ -40,4 +42,5 @@ __all__ = [
     "studies",
     "tasks",
     "towers",
+    "weighting",
 ]

@@ -25,7 +25,7 @@ MASK = (WORDS > 5).long()
 
 def seg(kind):
     few = {"encoder_depth": 3, "decoder_channels": (16, 16, 16)} if kind == "Unet" else {}
-    return getattr(smp, kind)("mobilenet_v2", encoder_weights=None, **few)
+    return getattr(smp, kind)("resnet18", encoder_weights=None, **few)
 
 
 def timm_vit():
