@@ -36,7 +36,7 @@ def by_person(people: int, partition: int = 0, fold: int = 0) -> dict[str, Tenso
         fold: 0…4; each person is in the test of one fold of a partition.
 
     Returns:
-        A dict of "train", "validation" and "test", numbers of people: of 100 these are 70, 10 and 20.
+        A dict of "train", "validation" and "test", numbers of people; of 100 these are 70, 10 and 20.
 
     Raises:
         ValueError: for a fold that there is not.
