@@ -258,7 +258,7 @@ def nyu_gains(record: Record, paper: pd.DataFrame) -> pd.DataFrame:
 
 def nyu_says(record: Record, paper: pd.DataFrame) -> dict[str, str]:
     """On NYU-v2: every arm over one-task, ours and the paper's, one-task's levels, and how far the units moved."""
-    table, says = record.table, {"best_split": BEST_SPLIT}
+    table, says = record.table, {"nyu_split": BEST_SPLIT}
     for arm in [arm for arm in record.content["arms"] if arm != ONE]:
         theirs = _in_paper(arm)
         for task, metric in SHOWN:
