@@ -22,6 +22,8 @@ FIVE = Group(
               in_paper("table5", CROSS, "mtl-shared"), "MTL-shared"),
         Claim("ours", "better than stitching two networks of the same task", TABLE, better(CROSS, SELF),
               over="a network of the same task"),
+        Claim("ours", "better than units that may not mix", ("diagonal",), better(CROSS, "diagonal"),
+              over="units that may not mix", scales=("live", "small"), beforehand=True),
         Claim("ours", "better than an ensemble of as many weights", TABLE, better(CROSS, "ensemble, equal weights"),
               over="an ensemble"),
         Claim("table 5", "two averaged networks are better than one", TABLE, better("ensemble", ONE),
