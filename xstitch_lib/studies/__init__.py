@@ -33,9 +33,11 @@ from xstitch_lib.studies.segmentation_normals import (
 )
 from xstitch_lib.studies.study import Study
 from xstitch_lib.studies.worlds import World
+from xstitch_lib.studies.worlds.apascal import APascalScale
 from xstitch_lib.studies.worlds.faces import FacesScale
 from xstitch_lib.studies.worlds.fashion import FashionScale
 from xstitch_lib.studies.worlds.nyuv2 import NYUScale
+from xstitch_lib.studies.worlds.room_objects import RoomObjectsScale
 from xstitch_lib.studies.worlds.rooms import RoomsScale
 from xstitch_lib.studies.worlds.utkface import UTKScale
 
@@ -50,6 +52,7 @@ STUDIES = {study.name: study for study in _ALL}
 
 __all__ = [
     "STUDIES",
+    "APascalScale",
     "Arm",
     "CrossStitch",
     "FacesScale",
@@ -57,6 +60,7 @@ __all__ = [
     "Method",
     "NYUScale",
     "OneTask",
+    "RoomObjectsScale",
     "RoomsScale",
     "Scale",
     "SelfStitch",
