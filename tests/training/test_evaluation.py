@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 from training_runs import TASKS, samples, stitched, train
 
 from xstitch_lib.data.tensors import IGNORE, TensorData
@@ -129,3 +130,9 @@ def test_inputs_that_do_not_fit_are_named_with_the_fix(image, told, use):
     data = TensorData({"image": image, "y": torch.arange(16) % 2})
     with pytest.raises(ValueError, match=told):
         use(net, {"a": Classification("y", 2)}, data, **({"steps": 1, "lr": 0.1} if use is fit else {}))
+
+
+def test_an_input_that_turns_out_not_to_be_finite_is_blamed_and_not_the_rate():
+    rows = [{"image": torch.full((4,), float("nan") if i == 30 else 1.0), "y": i % 2} for i in range(40)]
+    with pytest.raises(ValueError, match=r'step \d+ needs finite inputs; "image" has NaN .* in 1 of 8 samples'):
+        fit(nn.Linear(4, 2), {"a": Classification("y", 2)}, DataLoader(rows, 8), steps=5, lr=0.1, batch_size=8)

@@ -101,7 +101,7 @@ def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.devic
         )
 
     def look(batch: Batch) -> None:
-        _check_finite(user, source.inputs, batch)
+        check_finite(user, source.inputs, batch)
         for name, task in tasks.items():
             task.check(name, batch)
 
@@ -151,7 +151,8 @@ def what_is_odd(net: nn.Module, inputs: Sequence[Any]) -> str | None:
     return None
 
 
-def _check_finite(user: str, inputs: Sequence[str], batch: Batch) -> None:
+def check_finite(user: str, inputs: Sequence[str], batch: Batch) -> None:
+    """A ValueError if an input of a batch is not finite; ``user`` is who needs it, for the message."""
     for name in inputs:
         x = batch[name]
         if isinstance(x, Tensor) and x.is_floating_point() and not x.isfinite().all():

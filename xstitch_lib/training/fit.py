@@ -20,7 +20,7 @@ from xstitch_lib.training.augment import for_one_run
 from xstitch_lib.training.batches import Batches
 from xstitch_lib.training.best import Best
 from xstitch_lib.training.checkpoint import Checkpoint, RandomState, describe, own_random_state
-from xstitch_lib.training.evaluation import checked, evaluate, forward
+from xstitch_lib.training.evaluation import check_finite, checked, evaluate, forward
 from xstitch_lib.training.history import History, is_loss
 from xstitch_lib.training.objective import Losses, Objective
 from xstitch_lib.training.optim import clip_gradient, find_units, stop_unless_finite
@@ -151,7 +151,11 @@ def fit(
             norm = clip_gradient(nn.ModuleList([net, objective]), recipe.clip)
             *values, norm = torch.cat([sums.flatten(), norm[None]]).tolist()  # one wait for the device
             totals = dict(zip(names, values, strict=False))
-            stop_unless_finite(step, totals, norm, solver)
+            try:
+                stop_unless_finite(step, totals, norm, solver)
+            except FloatingPointError:
+                check_finite(f"step {step}", inputs, batch)  # of lazy data, or made by an augmentation
+                raise
             solver.step()
             scheduler.step()
             history.add_losses(dict(zip(names, zip(totals.values(), values[len(names) :], strict=True), strict=True)))
