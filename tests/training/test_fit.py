@@ -242,11 +242,11 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(bad):
         def __call__(self, batch):
             self.calls += 1
             self.before = weights(net)
-            if self.calls == 5:
-                batch["image"] = torch.full_like(batch["image"], bad)
             return batch
 
     net, spoil = stitched(), Spoil()
+    for tower in net.towers.values():
+        tower.fc2.register_forward_hook(lambda layer, args, output: output * (bad if spoil.calls == 5 else 1))
     promise = (
         r"at step 5 the loss of 'a' is nan and the loss of 'b' is nan, with learning rates weights 0.05, alphas 0.5"
     )
