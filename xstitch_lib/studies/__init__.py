@@ -1,7 +1,16 @@
 """The paper's tables and figures as studies: arms × scales × seeds."""
 
 from xstitch_lib.studies.arm import Arm
-from xstitch_lib.studies.detection_attributes import fig2_regions, objects_choices, table6
+from xstitch_lib.studies.detection_attributes import (
+    attribute_loss,
+    few_attributes,
+    fig2_regions,
+    foreground,
+    objects_choices,
+    table6,
+    units_places,
+    units_rates,
+)
 from xstitch_lib.studies.fashion_mnist import (
     fashion_all_dense,
     fashion_mnist,
@@ -46,6 +55,7 @@ _ALL = [
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
     *(objects_choices, fig2_regions, table6),
+    *(foreground, attribute_loss, few_attributes, units_rates, units_places),
     *(gender_age, utkface, utkface_years),
 ]
 STUDIES = {study.name: study for study in _ALL}

@@ -6,8 +6,10 @@ is the paper's: 4096 of them, all of VOC 2008, and its number of steps. What was
 on validation pictures of another stream and with seeds that no table uses; the split is carried over to aPascal.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
 from xstitch_lib.studies.methods.diagonal import Diagonal
@@ -134,4 +136,63 @@ table6 = Study(
     ROOMS | APASCAL,
     primary=[("cross-stitch", other) for other in ("one-task", "self-stitch", BEST_SPLITS[0])],
     metrics=METRICS,
+)
+
+
+def _asked(name: str, question: str, arms: Sequence[Arm], seeds: int, **changes) -> Study:
+    """A question with few arms: exploratory, on the pictures and seeds of table 6, whose answers were not known yet."""
+    return Study(
+        name, question, arms, {"small": replace(ROOMS["small"], seeds=tuple(range(seeds)), **changes)}, metrics=METRICS
+    )
+
+
+PAIR = {"one-task": OneTask(), "cross-stitch": CrossStitch(**BY_LAYER)}
+foreground = _asked(
+    "foreground",
+    "Do attributes gain because few of the regions show an object, as section 6.4 says?",
+    [
+        Arm(f"{name}, {100 * share:g} %", method, {"foreground": share})
+        for share in (0.05, 0.25, 0.5)
+        for name, method in PAIR.items()
+    ],
+    seeds=4,
+)
+attribute_loss = _asked(
+    "attribute_loss",
+    "How much of an arm's gain or loss is the weight of the attributes' loss?",
+    [
+        Arm(f"{name}, loss ×{weight:g}", method, _loss(weight))
+        for weight in (0.25, 1.0, 4.0)
+        for name, method in (PAIR | {"mtl-shared": MTLShared()}).items()
+    ],
+    seeds=4,
+)
+few_attributes = _asked(
+    "few_attributes",
+    "What if only a tenth of the pictures have attribute labels?",
+    [*[Arm(name, method) for name, method in PAIR.items()], Arm("self-stitch", SelfStitch(**BY_LAYER))],
+    seeds=4,
+    labelled=0.1,
+)
+units_rates = _asked(
+    "units_rates",
+    "Is it the granularity of the units that is unstable, as section 6 says, or their rate?",
+    [
+        ONE_TASK,
+        *[Arm(f"a layer, ×{x:g}", CrossStitch(unit_lr_scale=x, per="layer")) for x in (1.0, 10.0, 100.0)],
+        *[Arm(f"a channel, ×{x:g}", CrossStitch(unit_lr_scale=x)) for x in (1.0, 10.0, 100.0)],
+    ],
+    seeds=8,
+)
+MAPS, VECTORS = POOLS[:3], POOLS[3:]
+units_places = _asked(
+    "units_places",
+    "Do units help before the regions are cut out, or after?",
+    [
+        ONE_TASK,
+        Arm("cross-stitch", CrossStitch(**BY_LAYER)),
+        Arm("before the regions", CrossStitch(after=MAPS, per="layer")),
+        Arm("after the regions", CrossStitch(after=VECTORS, per="layer")),
+    ],
+    seeds=8,
 )
