@@ -105,6 +105,45 @@ objects_choices = Study(
     metrics=METRICS,
 )
 
+# what `objects_choices` compares: the arm that was chosen, and the settings among which
+WEIGHTS = ("×1", "×4")
+OBJECTS_CHOICES = {
+    "rate, regions or steps, one-task": (
+        "one-task, twice as long",
+        {
+            "rate 0.05, 64 regions, 1500 + 750 steps": "one-task",
+            **{f"rate {lr:g}": f"one-task, rate {lr:g}" for lr in (0.02, 0.1)},
+            **{f"{count} regions": f"one-task, {count} regions" for count in (32, 128)},
+            "3000 + 1500 steps": "one-task, twice as long",
+        },
+    ),
+    "attributes' loss, one-task": (
+        "one-task",
+        {"×1": "one-task, loss ×1", "×4": "one-task", "×16": "one-task, loss ×16"},
+    ),
+    **{
+        f"attributes' loss, split-{layer}": (
+            f"split-{layer}, loss ×{1 if layer in SPLITS[2:] else 4}",
+            {weight: f"split-{layer}, loss {weight}" for weight in WEIGHTS},
+        )
+        for layer in SPLITS
+    },
+    "attributes' loss, MTL-shared": (
+        "mtl-shared, loss ×4",
+        {weight: f"mtl-shared, loss {weight}" for weight in WEIGHTS},
+    ),
+    "attributes' loss, cross-stitch": (
+        "a layer, units ×10",
+        {"×1": "cross-stitch, loss ×1", "×4": "a layer, units ×10"},
+    ),
+    "attributes' loss, self-stitch": ("self-stitch", {"×1": "self-stitch, loss ×1", "×4": "self-stitch"}),
+    **{
+        f"units' rate, one {per}": (f"{per}, units ×10", {f"×{x}": f"{per}, units ×{x}" for x in (1, 10, 100)})
+        for per in ("a layer", "a channel")
+    },
+    "precision, one-task": ("one-task", {"bf16": "one-task", "float32": "one-task, float32"}),
+}
+
 # By `objects_choices`: the splits whose loss has a weight of 1 at every scale, and the best split for both tasks
 # together and for attributes, then that for detection.
 LOSS_OF_ONE = SPLITS[2:]
@@ -139,11 +178,10 @@ table6 = Study(
 )
 
 
-def _asked(name: str, question: str, arms: Sequence[Arm], seeds: int, **changes) -> Study:
-    """A question with few arms: exploratory, on the pictures and seeds of table 6, whose answers were not known yet."""
-    return Study(
-        name, question, arms, {"small": replace(ROOMS["small"], seeds=tuple(range(seeds)), **changes)}, metrics=METRICS
-    )
+def _asked(name: str, question: str, arms: Sequence[Arm], **changes) -> Study:
+    """A question with few arms: exploratory, on table 6's pictures and four of its seeds, before its answer was known."""
+    scales = {"small": replace(ROOMS["small"], seeds=(0, 1, 2, 3), **changes)}
+    return Study(name, question, arms, scales, metrics=METRICS)
 
 
 PAIR = {"one-task": OneTask(), "cross-stitch": CrossStitch(**BY_LAYER)}
@@ -155,7 +193,6 @@ foreground = _asked(
         for share in (0.05, 0.25, 0.5)
         for name, method in PAIR.items()
     ],
-    seeds=4,
 )
 attribute_loss = _asked(
     "attribute_loss",
@@ -165,13 +202,11 @@ attribute_loss = _asked(
         for weight in (0.25, 1.0, 4.0)
         for name, method in (PAIR | {"mtl-shared": MTLShared()}).items()
     ],
-    seeds=4,
 )
 few_attributes = _asked(
     "few_attributes",
     "What if only a tenth of the pictures have attribute labels?",
     [*[Arm(name, method) for name, method in PAIR.items()], Arm("self-stitch", SelfStitch(**BY_LAYER))],
-    seeds=4,
     labelled=0.1,
 )
 units_rates = _asked(
@@ -182,7 +217,6 @@ units_rates = _asked(
         *[Arm(f"a layer, ×{x:g}", CrossStitch(unit_lr_scale=x, per="layer")) for x in (1.0, 10.0, 100.0)],
         *[Arm(f"a channel, ×{x:g}", CrossStitch(unit_lr_scale=x)) for x in (1.0, 10.0, 100.0)],
     ],
-    seeds=8,
 )
 MAPS, VECTORS = POOLS[:3], POOLS[3:]
 units_places = _asked(
@@ -194,5 +228,4 @@ units_places = _asked(
         Arm("before the regions", CrossStitch(after=MAPS, per="layer")),
         Arm("after the regions", CrossStitch(after=VECTORS, per="layer")),
     ],
-    seeds=8,
 )
