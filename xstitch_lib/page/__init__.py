@@ -28,6 +28,7 @@ from xstitch_lib.results.statistics import (
 )
 from xstitch_lib.studies import claims
 from xstitch_lib.studies.claims import verdicts
+from xstitch_lib.studies.reports.wording import contrasts_shown
 
 __all__ = [
     "AlphaExplorer",
@@ -38,6 +39,7 @@ __all__ = [
     "class_gains",
     "classes",
     "contrasts",
+    "contrasts_shown",
     "gain",
     "gains",
     "gains_beside",

@@ -179,7 +179,7 @@ table6 = Study(
 
 
 def _asked(name: str, question: str, arms: Sequence[Arm], **changes) -> Study:
-    """A question with few arms: exploratory, on table 6's pictures and four of its seeds, before its answer was known."""
+    """A question with few arms: exploratory, on table 6's pictures and four of its seeds."""
     scales = {"small": replace(ROOMS["small"], seeds=(0, 1, 2, 3), **changes)}
     return Study(name, question, arms, scales, metrics=METRICS)
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.record import load
 from xstitch_lib.results.statistics import gain
 from xstitch_lib.studies.claims import GROUPS
 from xstitch_lib.studies.reports import ablations, alphas, fig2, relatedness, starved, verdict
+from xstitch_lib.studies.reports.wording import contrasts_shown
 
 BOOK = Path(__file__).parents[3] / "book"
 ONE, TWO, THREE = [load(name, "medium") for name in ("table1", "table2", "table3")]
@@ -103,3 +105,10 @@ def test_what_the_chapters_on_splits_and_on_related_labels_ask_for_is_said():
     assert asked("06_where_should_tasks_share") - {"fig2_runtime", "live_recipe", "small_recipe"} <= {*said}
     said = relatedness.dial_says(load("relatedness", "small"))
     assert asked("11_how_related_must_tasks_be") - {"related_runtime"} <= {*said}
+
+
+def test_a_small_p_is_not_written_as_zero_and_tasks_stand_with_their_units():
+    found = contrasts(load("table5", "small").table, [("cross-stitch", "one-task")], {"seg": "mIU", "normals": "mean"})
+    shown = contrasts_shown(found.assign(holm=[1e-5, 0.25]))
+    assert shown["p, Holm"].tolist() == ["< 0.001", "0.250"]
+    assert shown.task.tolist() == ["segmentation, mIU (points)", "normals, mean (°)"]

@@ -1,11 +1,9 @@
 """What chapter 8 says of its records."""
 
-import pandas as pd
 import pytest
 
 from xstitch_lib import paper
 from xstitch_lib.results.record import Record, load
-from xstitch_lib.results.statistics import gain
 from xstitch_lib.studies import table5
 from xstitch_lib.studies.reports import table5 as page
 
@@ -96,13 +94,6 @@ def test_settings_count_as_ahead_where_the_whole_interval_is():
     apart = a_record({"one-task": ONE, "cross-stitch": {0: (29.0, 30.0), 1: (21.1, 31.0)}})
     for records, told in (([ahead, ahead], "all"), ([ahead, apart], "one"), ([apart, apart], "none")):
         assert page.settings_ahead(dict(enumerate(records)), "cross-stitch", "one-task", "seg") == told
-
-
-def test_a_small_p_is_not_written_as_zero():
-    found = pd.DataFrame([("seg", "a", "b", gain(SMALL.table, "cross-stitch", "one-task", "seg", "mIU"), p, "v")
-                          for p in (1e-5, 0.25)],
-                         columns=["task", "first", "second", "gain", "holm", "verdict"])  # fmt: skip
-    assert page.contrasts_shown(found)["p, Holm"].tolist() == ["< 0.001", "0.250"]
 
 
 def test_the_papers_split_stands_below_ours_and_arms_that_it_lacks_stand_alone():

@@ -86,12 +86,13 @@ def gains_by_setting(
     return figure
 
 
-def gains_by_class(classes: pd.DataFrame, unit: str) -> Figure:
+def gains_by_class(classes: pd.DataFrame, unit: str, counted: str = "labelled pixels") -> Figure:
     """The paper's figure 6: a row a class, the rarest on top, with its gain, its 95 % interval and its count of labels.
 
     Args:
         classes: one row a class: class, count, and gain, low, high.
         unit: what the gains are measured in.
+        counted: what the count is of.
     """
     classes = classes.sort_values("count", ascending=False)
     rows, error = range(len(classes)), [classes.gain - classes.low, classes.high - classes.gain]
@@ -102,7 +103,7 @@ def gains_by_class(classes: pd.DataFrame, unit: str) -> Figure:
     left.axvline(0, color=COLOURS["ink"], lw=1)
     left.set(xlabel=unit, yticks=rows, yticklabels=classes["class"])
     right.plot(classes["count"], rows, "s", ms=4, color=COLOURS["muted"])
-    right.set(xscale="log", xlabel="labelled pixels")
+    right.set(xscale="log", xlabel=counted)
     left.tick_params(axis="y", labelsize=8)
     left.margins(y=0.01)
     return figure

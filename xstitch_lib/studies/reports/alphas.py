@@ -14,6 +14,7 @@ STARTS = ["(0.9, 0.1)", "(0.5, 0.5)", "(0.1, 0.9)"]
 UNITS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 PARTNERS = ["(0.9, 0.1)", "another initialisation", "another, aligned"]
 MAIN = {"seg": "mIU", "normals": "mean"}
+SECOND_PAIR = {"detection": "detection", "attributes": "attributes"}  # as the page calls its tasks
 
 
 def taken(record: Record, arm: str = "(0.9, 0.1)") -> pd.DataFrame:
@@ -125,3 +126,34 @@ def ranges_say(rooms: Record, nyu: Record) -> dict[str, str]:
         found = found[found.task == "normals"].groupby("layer").value.mean()
         says[f"{name}_gaps"] = f"{found.min():+.1f} to {found.max():+.1f}"
     return says
+
+
+def a_unit_a_layer(record: Record) -> pd.DataFrame:
+    """Table 6's cross-stitch, layer by layer, means over seeds: each task's two weights, and what it takes."""
+    last, mixed = _weights(record, "cross-stitch"), taken(record, "cross-stitch")
+    mixed = mixed.pivot_table("value", "layer", "task", sort=False)
+    columns = {}
+    for i, task in enumerate(SECOND_PAIR):
+        columns[f"{task}: alpha_S"] = {layer: f"{w[i, i]:+.2f}" for layer, w in last.items()}
+        columns[f"{task}: alpha_D"] = {layer: f"{w[i, 1 - i]:+.2f}" for layer, w in last.items()}
+        columns[f"{task}: share from the other"] = mixed[task].map("{:.1%}".format)
+    return pd.DataFrame(columns).loc[UNITS].rename_axis("unit after")
+
+
+def second_pair_says(record: Record) -> dict[str, str]:
+    """The same: weights at fc7, also of units that may not mix, and the least and most that is taken."""
+    says, mixed = {}, taken(record, "cross-stitch").groupby(["task", "layer"]).value.mean()
+    for arm in ("cross-stitch", "diagonal"):
+        last = _weights(record, arm)
+        for i, task in enumerate(SECOND_PAIR):
+            says[f"{arm}_{task}_fc7"] = f"{last['fc7'][i, i]:.2f}"
+    for task in SECOND_PAIR:
+        says[f"least_{task}"], says[f"most_{task}"] = f"{mixed[task].min():.1%}", f"{mixed[task].max():.1%}"
+        says[f"layer_{task}"] = mixed[task].idxmax()
+    return says
+
+
+def _weights(record: Record, arm: str) -> dict[str, np.ndarray]:
+    """Layer → (T, T), means over channels and seeds, after training."""
+    last = [record.alphas(arm, seed)[1] for seed in record.finished(arm)]
+    return {layer: np.mean([found[layer][-1].mean(0) for found in last], axis=0) for layer in UNITS}

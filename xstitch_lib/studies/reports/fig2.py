@@ -10,6 +10,7 @@ from xstitch_lib.networks.split import split
 from xstitch_lib.results import paper
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import gain, gains, summary
+from xstitch_lib.studies.detection_attributes import METRICS as SECOND_PAIR
 from xstitch_lib.studies.reports.wording import worded_gain
 from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, SPLITS
 from xstitch_lib.studies.worlds import World
@@ -29,11 +30,11 @@ def recipe(scale: RoomsScale) -> str:
     )
 
 
-def by_task(record: Record) -> dict[str, dict[str, pd.Series]]:
+def by_task(record: Record, metrics: Mapping[str, str] = METRICS) -> dict[str, dict[str, pd.Series]]:
     """For `xstitch_lib.page.plots.gain_bars`: task → split → gain over one-task, one value a seed."""
     table = record.table
     return {
-        task: {arm: gains(table, arm, "one-task", task, metric) for arm in ARMS} for task, metric in METRICS.items()
+        task: {arm: gains(table, arm, "one-task", task, metric) for arm in ARMS} for task, metric in metrics.items()
     }
 
 
@@ -41,7 +42,7 @@ def splits_say(record: Record) -> dict[str, str]:
     """Best and worst split of each task, whose intervals miss zero, who wins in which seeds, and single steps."""
     says, found = {"best_split": BEST_SPLIT}, by_task(record)
     for task, by_arm in found.items():
-        says |= _ranked(record, task, by_arm)
+        says |= _ranked(task, by_arm)
     steps = {"conv": summary(found["seg"]["split-conv2"])}
     steps["fc"] = summary((found["seg"]["split-fc8"] - found["seg"]["split-fc7"]).dropna())
     mean = {arm: gain(record.table, arm, "one-task", "normals", "mean") for arm in ARMS}
@@ -56,14 +57,24 @@ def splits_say(record: Record) -> dict[str, str]:
     }
 
 
-def _ranked(record: Record, task: str, by_arm: Mapping[str, pd.Series]) -> dict[str, str]:
+def second_pair_says(record: Record) -> dict[str, str]:
+    """The same of detection and attributes; late against early splits, and how often conv2 wins."""
+    says = {}
+    for task, by_arm in by_task(record, SECOND_PAIR).items():
+        says |= _ranked(task, by_arm)
+        says[f"late_{task}"] = worded_gain(record.table, "split-fc7", "split-conv2", task, SECOND_PAIR[task])
+        says[f"last_{task}"] = summary(by_arm["split-fc8"]).short(" points")
+    return says
+
+
+def _ranked(task: str, by_arm: Mapping[str, pd.Series]) -> dict[str, str]:
     found = {arm: summary(values) for arm, values in by_arm.items()}
     ranked = sorted(found, key=lambda arm: found[arm].mean)
     winners = pd.DataFrame(by_arm).idxmax(axis=1).value_counts()
     says = {
         f"above_{task}": ", ".join([arm for arm, gained in found.items() if gained.low > 0]) or "none",
         f"below_{task}": ", ".join([arm for arm, gained in found.items() if gained.high < 0]) or "none",
-        f"winners_{task}": ", ".join([f"{arm} ({n} of {len(record.seeds)} seeds)" for arm, n in winners.items()]),
+        f"winners_{task}": ", ".join([f"{arm} ({n} of {winners.sum()} seeds)" for arm, n in winners.items()]),
     }
     for place, arm in (("worst", ranked[0]), ("best", ranked[-1])):
         says[f"{place}_{task}"] = arm

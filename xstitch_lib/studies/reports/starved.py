@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from xstitch_lib.results import paper
 from xstitch_lib.results.classes import hardly_predicted, rarer_gains_more, rarest_gain
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import class_gains, gain, summary
@@ -15,15 +16,18 @@ PAIRS = {
 }
 
 
-def counts_of(record: Record) -> pd.Series:
-    """Labelled pixels of each class, the rarest first."""
-    return pd.Series(record.content["labels"]["seg"]).sort_values()
+def counts_of(record: Record, task: str = "seg") -> pd.Series:
+    """Labels of each class or attribute, the rarest first."""
+    return pd.Series(record.content["labels"][task]).sort_values()
 
 
-def with_intervals(record: Record, first: str = "cross-stitch", second: str = "one-task") -> pd.DataFrame:
+def with_intervals(
+    record: Record, first: str = "cross-stitch", second: str = "one-task", task: str = "seg", metric: str = "IU"
+) -> pd.DataFrame:
     """For `xstitch_lib.page.plots.gains_by_class`: class, count, gain, low, high over seeds; the rarest first."""
-    counts = counts_of(record)
-    found = class_gains(record.per_class, first, second).loc[counts.index]
+    counts = counts_of(record, task)
+    rows = record.quantities.attach(record.per_class[record.per_class.task == task])
+    found = class_gains(rows, first, second, metric).loc[counts.index]
     found = found.apply(summary, axis=1, result_type="expand").iloc[:, :3]
     found.columns = ["gain", "low", "high"]
     found.insert(0, "count", counts)
@@ -75,6 +79,24 @@ def rareness_says(record: Record) -> dict[str, str]:
         if {*pair} <= {*record.content["arms"]}:
             says[f"rare_{name}"] = rarest_gain(*pair)(record)["seg"].gain.short()
             says[f"rank_{name}"] = rarer_gains_more(*pair)(record)["seg"].gain.short()
+    return says
+
+
+def attributes_say(record: Record) -> dict[str, str]:
+    """Figure 5: what the ten and twenty rarest attributes gain, and the order, for three pairs of arms."""
+    says, of = {}, {"task": "attributes", "metric": "AP"}
+    for name in ("cross", "self", "other"):
+        pair = PAIRS[name]
+        for count in (10, 20):
+            says[f"rare_{count}_{name}"] = rarest_gain(*pair, count, **of)(record)["attributes"].gain.short(" points")
+        says[f"order_{name}"] = rarer_gains_more(*pair, **of)(record)["attributes"].gain.short()
+    found = with_intervals(record, **of)
+    for count, theirs in paper.FIGURE5.items():
+        says[f"paper_{count}"] = f"{theirs:+.1f} points"
+    for name, rows in (("clear_attributes", found[found.low > 0]), ("worse_attributes", found[found.high < 0])):
+        says[name] = ", ".join(rows["class"]) or "none"
+    for name, row in (("rarest_attribute", found.iloc[0]), ("commonest_attribute", found.iloc[-1])):
+        says |= {name: row["class"], f"{name}_labels": f"{row['count']:.0f}"}
     return says
 
 

@@ -59,24 +59,6 @@ def scales_say(live: RoomsScale, small: RoomsScale) -> dict[str, str]:
     }
 
 
-def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons named before the run, as text: a row a task and pair.
-
-    Args:
-        found: as `xstitch_lib.results.findings.contrasts` gives it.
-    """
-    names = {"seg": "segmentation, mIU points", "normals": "normals, degrees"}
-    return pd.DataFrame(
-        {
-            "task": found.task.map(names),
-            "comparison": found["first"] + " − " + found.second,
-            "gain": found.gain.map(lambda gain: gain.short()),
-            "p, Holm": found.holm.map(lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"),
-            "cross-stitch is better": found.verdict,
-        }
-    )
-
-
 def gains_over_one_task(record: Record) -> dict[str, dict[str, pd.Series]]:
     """For `xstitch_lib.page.plots.gain_bars`: task → arm → one gain a seed, for every other arm."""
     others = [arm for arm in record.content["arms"] if arm != ONE]

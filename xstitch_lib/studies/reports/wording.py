@@ -7,6 +7,7 @@ import pandas as pd
 from xstitch_lib.results.findings import Finding
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import Difference, gain
+from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.tasks.quantities import Quantities, Quantity
 
 
@@ -44,3 +45,20 @@ def level(record: Record, arm: str, task: str, metric: str) -> pd.Series:
     table = record.table
     rows = table[(table.arm == arm) & (table.task == task) & (table.metric == metric)]
     return rows.set_index("seed").value
+
+
+def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons named before the run, as text: a row a task and pair.
+
+    Args:
+        found: as `xstitch_lib.results.findings.contrasts` gives it.
+    """
+    return pd.DataFrame(
+        {
+            "task": [f"{TASKS[row.task]}, {row.metric} ({row.finding.unit})" for row in found.itertuples()],
+            "comparison": found["first"] + " − " + found.second,
+            "gain": found.gain.map(lambda gain: gain.short()),
+            "p, Holm": found.holm.map(lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"),
+            "cross-stitch is better": found.verdict,
+        }
+    )

@@ -1,0 +1,48 @@
+"""What chapter "Detection and attributes" says of its records."""
+
+import pytest
+
+from xstitch_lib.results.record import load
+from xstitch_lib.results.statistics import gain
+from xstitch_lib.studies import claims
+from xstitch_lib.studies.reports import table6 as page
+
+SIX = load("table6", "small")
+QUESTIONS = {
+    "foreground": (page.foreground_says, page.FOREGROUND),
+    "units_rates": (page.rates_say, page.RATES),
+    "attribute_loss": (page.losses_say, page.LOSSES),
+}
+
+
+def test_the_figure_has_a_line_for_every_arm_and_the_papers_gain_where_it_has_one():
+    panels = page.over_one_task(SIX)
+    assert list(panels) == ["detection, mAP points", "attributes, mAP points"]
+    for lines in panels.values():
+        assert [line.label for line in lines] == [arm for arm in SIX.content["arms"] if arm != "one-task"]
+        assert {line.label for line in lines if line.paper is not None} == {*page.IN_PAPER}
+    assert {line.label: line.paper for line in panels["attributes, mAP points"]}["cross-stitch"] == 2.1
+
+
+def test_a_comparison_named_beforehand_has_one_verdict_on_every_page():
+    told = claims.verdicts("table 6").set_index("claim")
+    line = page.over_one_task(SIX)["attributes, mAP points"][[*SIX.content["arms"]].index("mtl-shared") - 1]
+    assert told.loc["MTL-shared is better than one network per task", "attributes"].startswith(f"**{line.verdict}**")
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_tells_each_setting_in_both_tasks(name):
+    says, settings = QUESTIONS[name]
+    record = load(name, "small")
+    found = page.gains_of(record, settings)
+    assert list(found) == ["detection", "attributes"]
+    for by_setting in found.values():
+        assert list(by_setting) == list(settings)
+    assert all(says(record).values())
+
+
+def test_what_a_unit_a_channel_gains_over_one_a_layer_is_read_off_the_record():
+    said = page.table_says(SIX)
+    assert said["attributes_channel"] == gain(
+        SIX.table, "cross-stitch a channel", "cross-stitch", "attributes", "mAP"
+    ).short(" points")
