@@ -6,7 +6,8 @@ convolutions: "brief" some arms and a few epochs, four hours of two CPU cores wi
 or hours of cores that have bf16; "full" hours of a GPU, with the paper's fc width, batch and number of steps. One-task
 training first, then what the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`:
 validation pictures, and seeds that no table uses; but the units' factor at "brief" by table 2, on validation pictures
-and two of table 5's seeds. The split is chosen on Rooms and carried over. `latent_map` is a control of table 5.
+and two of table 5's seeds. The split is chosen on Rooms and carried over. `latent_map` and `diagonal` are controls of
+table 5.
 """
 
 from dataclasses import replace
@@ -14,6 +15,7 @@ from dataclasses import replace
 from xstitch_lib.networks.towers import CONVS
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
+from xstitch_lib.studies.methods.diagonal import Diagonal
 from xstitch_lib.studies.methods.ensemble import Ensemble
 from xstitch_lib.studies.methods.mtl_shared import MTLShared
 from xstitch_lib.studies.methods.one_task import OneTask
@@ -209,6 +211,14 @@ latent_map = Study(
     [ONE_TASK, Arm("mtl-shared", MTLShared()), Arm("own map", OwnMap())],
     NYU,
     primary=[("mtl-shared", "own map"), ("own map", "one-task")],
+)
+# cross-stitch's, made after table 5 too
+diagonal = Study(
+    "diagonal",
+    "Does cross-stitch gain from mixing, or from units that rescale a tower's own channels?",
+    [ONE_TASK, CROSS_STITCH, Arm("diagonal", Diagonal())],
+    ROOMS,
+    primary=[("cross-stitch", "diagonal"), ("diagonal", "one-task")],
 )
 
 alphas = Study(

@@ -24,6 +24,8 @@ FIVE = Group(
               over="a network of the same task"),
         Claim("ours", "better than units that may not mix", ("diagonal",), better(CROSS, "diagonal"),
               over="units that may not mix", scales=("live", "small"), beforehand=True),
+        Claim("ours", "units that may not mix are better than none", ("diagonal",), better("diagonal", ONE),
+              over="one network per task", scales=("live", "small"), beforehand=True),
         Claim("ours", "better than an ensemble of as many weights", TABLE, better(CROSS, "ensemble, equal weights"),
               over="an ensemble"),
         Claim("table 5", "two averaged networks are better than one", TABLE, better("ensemble", ONE),
