@@ -33,6 +33,7 @@ from xstitch_lib.studies.segmentation_normals import (
     fewer_pictures,
     fig2,
     latent_map,
+    longer,
     more_pictures,
     nyuv2_choices,
     stride4,
@@ -52,7 +53,7 @@ from xstitch_lib.studies.worlds.rooms import RoomsScale
 from xstitch_lib.studies.worlds.utkface import UTKScale
 
 _ALL = [
-    *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, diagonal, alphas),
+    *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, diagonal, longer, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
     *(objects_choices, fig2_regions, table6),

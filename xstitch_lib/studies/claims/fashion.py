@@ -67,6 +67,13 @@ RELATED = Group(
                   gains_more((f"{arm}, 10 of 10", "none, 10 of 10"), (f"{arm}, 0 of 10", "none, 0 of 10")))
             for arm, what in (*UNITS, ("linear inside", "as many weights inside the towers"))
         ],
+        *[
+            Claim("ours", f"the paper's units gain more than between two towers of one task where {labels}",
+                  ("relatedness",),
+                  better(f"per channel, {related} of 10", f"self-stitch, per channel, {related} of 10"),
+                  over="a network of the same task", beforehand=True)
+            for related, labels in ((0, "the labels are independent"), (10, "one label is a function of the other"))
+        ],
     ),
 )  # fmt: skip
 GROUPS = (ONE_PERCENT, KINDS, RELATED)

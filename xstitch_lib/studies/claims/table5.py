@@ -50,4 +50,22 @@ OWN_MAP = Group(
               better("mtl-shared", "own map"), over="an own map"),
     ),
 )  # fmt: skip
-GROUPS = (FIVE, OWN_MAP)
+MORE_STEPS = Group(
+    "longer",
+    "Table 5 on NYU-v2 with more steps",
+    "08b_the_papers_own_frames",
+    {"brief": "NYU-v2, brief", "medium": "NYU-v2"},
+    tuple([
+        claim
+        for scale, once, more in (("brief", 630, 1260), ("medium", 3600, 7200))
+        for claim in (
+            Claim("ours", f"{more:,} steps are better than {once:,} for one network per task", ("longer",),
+                  better(f"one-task, {more} steps", f"one-task, {once} steps"), over="fewer steps",
+                  scales=(scale,), beforehand=True),
+            Claim("ours", f"after {more:,} steps better than one network per task", ("longer",),
+                  better(f"cross-stitch, {more} steps", f"one-task, {more} steps"),
+                  in_paper("table5", CROSS, ONE), "one network per task", scales=(scale,), beforehand=True),
+        )
+    ]),
+)  # fmt: skip
+GROUPS = (FIVE, OWN_MAP, MORE_STEPS)
