@@ -27,7 +27,6 @@ def test_what_chapter_ablations_asks_for_is_said():
     small = [load(name, "small") for name in ("table1", "table2", "table3")]
     said = ablations.gains_say(small[0].table, ablations.ROOMS_1) | ablations.rates_say(small[1])
     said |= ablations.gains_say(small[2].table, {"known": ("one-task", "random")})
-    said |= ablations.choices_say(load("nyuv2_choices", "medium"), small[1])
     said |= ablations.nyu_starts_say(ONE) | ablations.nyu_rates_say(TWO, ONE) | ablations.nyu_known_says(THREE, ONE)
     assert asked("07_ablations") - {"ablations_runtime"} <= {*said}
     assert said["nyu_lost_starts"] == "one unit a layer, 3 of 8" and said["diverged"] == "×1000, 8 of 8"

@@ -28,6 +28,12 @@ ONE_PERCENT = Group(
               NO_UNITS),
         Claim("ours", "the dense unit gains over as many weights inside the towers", ("fashion_mnist",),
               better("dense at fc3", "linear inside"), over="as many weights"),
+        *[
+            Claim("ours", f"{what} gain more between two tasks than between two towers of one task",
+                  ("fashion_variants",), better(arm, f"self-stitch, {arm}"), over="a network of the same task",
+                  beforehand=True)
+            for arm, what in (("per channel", "the paper's units"), ("dense at fc3", "dense units"))
+        ],
     ),
 )  # fmt: skip
 KINDS = Group(
