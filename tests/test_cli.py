@@ -10,7 +10,7 @@ from xstitch_lib import cli, record
 from xstitch_lib.results.record import Record
 from xstitch_lib.studies import Arm
 from xstitch_lib.studies.methods.split import Split
-from xstitch_lib.studies.verify import lacking
+from xstitch_lib.studies.verify import _compare, lacking
 
 
 @pytest.fixture
@@ -133,3 +133,12 @@ def test_verify_says_first_that_the_machine_lacks_the_records_precision(monkeypa
     assert lacking(recorded).startswith("this machine has no bf16")
     monkeypatch.setattr("xstitch_lib.studies.verify.has_bf16", lambda: True)
     assert lacking(recorded) == ""
+
+
+def test_verify_compares_a_difference_with_what_seeds_differ_by():
+    was, now = [
+        {"arm": "a", "seed": 0, "status": "done", "provenance": {"precision": p}, "results": {"seg": {"mIU": value}}}
+        for p, value in (("bf16", 20.0), ("no", 20.5))
+    ]
+    told = _compare(was, now, {("seg", "mIU"): 0.45})
+    assert told == "seg mIU was 20, is 20.5 (seeds differ by 0.45); precision was bf16, is no"
