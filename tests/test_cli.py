@@ -10,7 +10,7 @@ from xstitch_lib import cli, record
 from xstitch_lib.results.record import Record
 from xstitch_lib.studies import Arm
 from xstitch_lib.studies.methods.split import Split
-from xstitch_lib.studies.verify import lacking
+from xstitch_lib.studies.verify import _compare, lacking
 
 
 @pytest.fixture
@@ -93,6 +93,17 @@ def test_an_unfinished_record_does_not_lose_the_runs_of_seeds_that_begin_anew(ru
     assert not run(study, "another").missing
 
 
+def test_a_new_arm_is_run_and_the_recorded_ones_stay_where_arms_share_no_towers(run, tmp_path):
+    """None are shared where there is no first phase."""
+    study = replace(STUDY, arms=[ONE_TASK], scales={"small": replace(SCALE, steps=(0, 4))})
+    content = copy.deepcopy(run(study, "clone").content)
+    content["cells"][1]["results"]["seg"]["pixacc"] = 12.5  # run again, it would be another number
+    record.save(content, tmp_path)
+    more = run(replace(study, arms=[ONE_TASK, ARMS[4]]), "another")
+    assert not more.missing and len(more.content["cells"]) == 4
+    assert more.cell("one-task", 1)["results"]["seg"]["pixacc"] == 12.5
+
+
 def test_the_books_own_records_take_no_other_seeds(tiny):
     with pytest.raises(SystemExit, match=r"have the seeds \[0, 1\], fixed beforehand; got \[0, 2\]"):
         cli.main(["run", "tiny", "--seeds", "0,2"])
@@ -122,3 +133,12 @@ def test_verify_says_first_that_the_machine_lacks_the_records_precision(monkeypa
     assert lacking(recorded).startswith("this machine has no bf16")
     monkeypatch.setattr("xstitch_lib.studies.verify.has_bf16", lambda: True)
     assert lacking(recorded) == ""
+
+
+def test_verify_compares_a_difference_with_what_seeds_differ_by():
+    was, now = [
+        {"arm": "a", "seed": 0, "status": "done", "provenance": {"precision": p}, "results": {"seg": {"mIU": value}}}
+        for p, value in (("bf16", 20.0), ("no", 20.5))
+    ]
+    told = _compare(was, now, {("seg", "mIU"): 0.45})
+    assert told == "seg mIU was 20, is 20.5 (seeds differ by 0.45); precision was bf16, is no"

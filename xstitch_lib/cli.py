@@ -56,11 +56,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _before(study: Study, options: argparse.Namespace) -> record.Record | None:
-    """The record that is there, if one is; the runs of an unfinished one are taken over."""
+    """The record that is there, if one is; the runs of one that lacks some, or a new arm, are taken over."""
     if not record.path_of(study.name, options.scale, options.to).exists():
         return None
     found = record.load(study.name, options.scale, options.to)
-    if found.missing:
+    if found.missing or {*study.names(options.scale)} - {*found.content["arms"]}:
         study.take_over(found, options.folder)
     return found
 

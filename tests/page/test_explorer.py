@@ -297,4 +297,4 @@ print(play.alpha[0, 0].item(), play.inputs["preset"].label, explorer.caption(exp
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     shown, printed = (cell.outputs[0] for cell in notebook.cells)
     assert "application/vnd.jupyter.widget-view+json" in shown.data
-    assert printed.text.strip() == "-0.25 your own pool1, seg, step 300. alp"
+    assert printed.text.strip() == "-0.25 your own pool1, seg, step 300. poo"

@@ -10,7 +10,6 @@ from xstitch_lib.page.notebook import (
     show_table,
     show_verdicts,
 )
-from xstitch_lib.page.tables import gains_beside, levels_beside_paper
 from xstitch_lib.results import classes, measures, settings
 from xstitch_lib.results.alphas import moved, own_minus_other, sorted_weights
 from xstitch_lib.results.classes import rarest_gain
@@ -26,6 +25,7 @@ from xstitch_lib.results.statistics import (
     relative_gain,
     summary,
 )
+from xstitch_lib.results.tables import gains_beside, levels_beside_paper
 from xstitch_lib.studies import claims
 from xstitch_lib.studies.claims import verdicts
 from xstitch_lib.studies.reports.wording import contrasts_shown

@@ -31,9 +31,18 @@ def glue_all(texts: Mapping[str, str]) -> None:
         glue(name, text)
 
 
-def show_table(frame, index: bool = False) -> None:
-    """Show a DataFrame as a Markdown table, which follows the page's theme; no line breaks between ± and its number."""
+def show_table(frame, index: bool = False, of: Record | None = None) -> None:
+    """Show a DataFrame as a Markdown table, which follows the page's theme; no line breaks between ± and its number.
+
+    Args:
+        of: the record it was read from, told in a line below; `show_provenance` tells all of it.
+    """
     display(Markdown(frame.to_markdown(index=index, disable_numparse=True).replace("± ", "±\N{NO-BREAK SPACE}")))
+    if of is not None:
+        content, devices = of.content, ", ".join(of.provenance.device.unique())
+        command = f"`xstitch run {content['study']} --scale {content['scale']}`"
+        rest = 'Page "Costs and choices" has commit, data and machine'
+        display(Markdown(f"*Recorded by {command}: {_runs(of)}. {devices}. {rest}.*"))
 
 
 VERDICTS = """
@@ -53,17 +62,15 @@ def show_verdicts(verdicts) -> None:
 
 
 def show_provenance(record: Record) -> None:
-    """Say where a recorded study comes from: one line under its table."""
+    """Say where a recorded study comes from, all of it."""
     cells, settings = record.provenance, record.content["settings"]
     commits = ", ".join([f"`{c[:8]}{c[40:]}`" for c in cells.commit.unique()])
     commands = ", ".join([f"`{command}`" for command in cells.command.unique()])
     found = [f"{name} {digest}" for cell in record.content["cells"] for name, digest in cell.get("data", {}).items()]
     data = ", ".join(dict.fromkeys(found))
     precision = " and ".join({"no": "float32"}.get(name, name) for name in cells.precision.unique())
-    all_runs = len(cells) + len(record.missing)
-    runs = f"{len(cells)} of {all_runs} runs, the others are to come" if record.missing else f"{len(cells)} runs"
     lines = [
-        f"{runs}, seeds {', '.join(map(str, record.seeds))}, {cells.seconds.sum() / 60:.0f} process-minutes",
+        f"{_runs(record)}, {cells.seconds.sum() / 60:.0f} process-minutes",
         f"{', '.join(cells.device.unique())}, {', '.join(map(str, cells.threads.unique()))} thread(s) a process",
         f"precision {precision}, torch {', '.join(cells.torch.unique())}",
         f"commit {commits}, {cells.date.min()}, {commands}",
@@ -72,4 +79,11 @@ def show_provenance(record: Record) -> None:
     parts = {name for cell in record.content["cells"] for name in cell.get("data", {})}
     if "features" in parts and "fc" not in parts:  # of towers that start from ImageNet
         lines.append("fc6 and fc7 started at random, only the convolutions from ImageNet")
-    display(Markdown(f"*Recorded: {'. '.join(lines)}.*"))
+    name = f"{record.content['study']}, {record.content['scale']}"
+    display(Markdown(f"**{name}.** {'. '.join(lines)}."))
+
+
+def _runs(record: Record) -> str:
+    made, missing = len(record.content["cells"]), len(record.missing)
+    runs = f"{made} of {made + missing} runs, the others are to come" if missing else f"{made} runs"
+    return f"{runs}, seeds {', '.join(map(str, record.seeds))}"

@@ -27,11 +27,13 @@ from xstitch_lib.studies.segmentation_normals import (
     adam,
     alphas,
     choices,
+    diagonal,
     few_labels,
     few_labels_tuned,
     fewer_pictures,
     fig2,
     latent_map,
+    longer,
     more_pictures,
     nyuv2_choices,
     stride4,
@@ -51,7 +53,7 @@ from xstitch_lib.studies.worlds.rooms import RoomsScale
 from xstitch_lib.studies.worlds.utkface import UTKScale
 
 _ALL = [
-    *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, alphas),
+    *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, diagonal, longer, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
     *(objects_choices, fig2_regions, table6),

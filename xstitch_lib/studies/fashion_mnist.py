@@ -118,7 +118,7 @@ relatedness = Study(
     [
         replace(arm, name=f"{arm.name}, {related} of 10", changes={**arm.changes, "related": related})
         for related in (0, 3, 5, 7, len(RELATED))
-        for arm in MAIN
+        for arm in (*MAIN, *[SELF] * (related in (0, len(RELATED))))
     ],
     {"live": LIVE, "small": SMALL},
     metrics={"article": "accuracy", "second": "accuracy"},

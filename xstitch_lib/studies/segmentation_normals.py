@@ -6,14 +6,17 @@ convolutions: "brief" some arms and a few epochs, four hours of two CPU cores wi
 or hours of cores that have bf16; "full" hours of a GPU, with the paper's fc width, batch and number of steps. One-task
 training first, then what the arm does with the towers. What was chosen was chosen by `choices` and `nyuv2_choices`:
 validation pictures, and seeds that no table uses; but the units' factor at "brief" by table 2, on validation pictures
-and two of table 5's seeds. The split is chosen on Rooms and carried over. `latent_map` is a control of table 5.
+and two of table 5's seeds. The split is chosen on Rooms and carried over. `latent_map`, `diagonal` and `longer`
+are controls of table 5.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from xstitch_lib.networks.towers import CONVS
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
+from xstitch_lib.studies.methods.diagonal import Diagonal
 from xstitch_lib.studies.methods.ensemble import Ensemble
 from xstitch_lib.studies.methods.mtl_shared import MTLShared
 from xstitch_lib.studies.methods.one_task import OneTask
@@ -209,6 +212,37 @@ latent_map = Study(
     [ONE_TASK, Arm("mtl-shared", MTLShared()), Arm("own map", OwnMap())],
     NYU,
     primary=[("mtl-shared", "own map"), ("own map", "one-task")],
+)
+# cross-stitch's, made after table 5 too
+diagonal = Study(
+    "diagonal",
+    "Does cross-stitch gain from mixing, or from units that rescale a tower's own channels?",
+    [ONE_TASK, CROSS_STITCH, Arm("diagonal", Diagonal())],
+    ROOMS,
+    primary=[("cross-stitch", "diagonal"), ("diagonal", "one-task")],
+)
+LONGER = [ONE_TASK, Arm("cross-stitch", CrossStitch(unit_lr_scale=10.0)), SELF_STITCH, Arm("own map", OwnMap())]
+
+
+def _longer(arms: Sequence[Arm], *steps: tuple[int, int]) -> tuple[Arm, ...]:
+    """The arms with so many steps in both phases, and their sum, what a tower takes, in their names."""
+    return tuple(
+        [replace(arm, name=f"{arm.name}, {sum(n)} steps", changes={"steps": n}) for n in steps for arm in arms]
+    )
+
+
+AT_BRIEF = _longer(LONGER[:2], (420, 210), (840, 420))
+AT_MEDIUM = _longer(LONGER, (2400, 1200), (4800, 2400))  # two and four times those of table 5
+longer = Study(
+    "longer",
+    "Does table 5 say the same of NYU-v2 after more steps, and does one network per task stop improving?",
+    [*AT_BRIEF, *AT_MEDIUM],
+    {
+        "brief": replace(BRIEF, unit_lr_scale=10.0, seeds=(0, 1), arms=tuple([arm.name for arm in AT_BRIEF])),
+        "medium": replace(
+            NYU["medium"], unit_lr_scale=10.0, seeds=(0, 1, 2, 3), arms=tuple([arm.name for arm in AT_MEDIUM])
+        ),
+    },
 )
 
 alphas = Study(

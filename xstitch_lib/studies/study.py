@@ -83,13 +83,15 @@ class Study:
     def take_over(self, recorded: Record, folder: str | Path) -> None:
         """Put the whole seeds of an unfinished record into ``folder``, so that they are not run again.
 
-        A seed that lacks an arm is run again with all of them: its arms share towers, which no record holds.
+        A seed that lacks an arm is run again with all of them where its arms share towers, which no record holds;
+        where there is no first phase they share none, and all runs are kept.
 
         Raises:
             ValueError: if the study has other settings now.
         """
         scale = recorded.content["scale"]
-        kept = recorded.whole_seeds() if {*self.names(scale)} <= {*recorded.content["arms"]} else None
+        names, alone = {*self.names(scale)}, not self.scale(scale).steps[0]
+        kept = recorded if alone else recorded.whole_seeds() if names <= {*recorded.content["arms"]} else None
         for found in kept.content["cells"] if kept else []:
             arm, stored = self.arm(found["arm"]), recorded.settings(found["arm"])
             own = {"settings": stored, "quantities": recorded.content["quantities"]}

@@ -1,16 +1,13 @@
 """What chapter 8 says of its records."""
 
-import pytest
-
 from xstitch_lib import paper
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.studies import table5
 from xstitch_lib.studies.reports import table5 as page
 
 SMALL, MEDIUM, BRIEF = (load("table5", scale) for scale in ("small", "medium", "brief"))
-SPLITS, CHOICES, CONTROL = load("fig2", "small"), load("choices", "small"), load("latent_map", "medium")
+SPLITS, CONTROL = load("fig2", "small"), load("latent_map", "medium")
 RECORDS = {name: load(name, "small") for name in page.SETTINGS}
-PAPER = paper.table("table5")
 
 
 def a_record(values):
@@ -39,17 +36,15 @@ ONE = {0: (20.0, 30.0), 1: (21.0, 31.0)}
 
 
 def test_every_section_finds_its_numbers_in_the_records():
-    medium, full = table5.scale("medium"), table5.scale("full")
     says = [
-        page.scales_say(table5.scale("live"), table5.scale("small")),
+        page.scales_say(table5),
         page.rooms_say(SMALL),
+        page.mixing_says(),
         page.splits_say(SMALL, SPLITS),
-        page.choices_say(CHOICES),
         page.settings_say(RECORDS),
         page.overfitting_says(RECORDS),
-        page.medium_says(medium),
-        page.costs_say(medium, full, peak=1e11),
-        page.nyu_says(MEDIUM, PAPER),
+        page.medium_says(table5.scale("medium")),
+        page.nyu_says(MEDIUM),
         page.nyu_partners_say(MEDIUM),
         page.turned_says(MEDIUM),
         page.brief_says(BRIEF),
@@ -97,10 +92,10 @@ def test_settings_count_as_ahead_where_the_whole_interval_is():
 
 
 def test_the_papers_split_stands_below_ours_and_arms_that_it_lacks_stand_alone():
-    rows = page.nyu_gains(MEDIUM, PAPER)["over one-task"].tolist()
+    rows = page.nyu_gains(MEDIUM)["over one-task"].tolist()
     assert rows[rows.index(f"{page.BEST_SPLIT}, ours") + 1] == "split-conv4, the paper"
     assert "self-stitch, ours" in rows and "self-stitch, the paper" not in rows
-    assert page.nyu_says(MEDIUM, PAPER)["paper_cross-stitch_mean"] == "+0.7°"
+    assert page.nyu_says(MEDIUM)["paper_cross-stitch_mean"] == "+0.7°"
 
 
 def test_a_repeated_run_is_equal_to_the_last_digit_or_it_is_not_counted():
@@ -109,8 +104,8 @@ def test_a_repeated_run_is_equal_to_the_last_digit_or_it_is_not_counted():
     assert page._again_equal(once, other) == "8 of 10"  # both metrics of segmentation differ in one seed
 
 
-def test_twice_the_peak_takes_half_the_hours():
-    scales = table5.scale("medium"), table5.scale("full")
-    slow, fast = (page.costs_say(*scales, peak=peak) for peak in (1e11, 2e11))
-    assert float(slow["medium_hours"]) == pytest.approx(2 * float(fast["medium_hours"]), abs=0.15)
-    assert slow["full_hours"] == fast["full_hours"]  # of a GPU
+def test_a_table_a_task_has_all_of_its_metrics_and_the_papers_rows_below_ours():
+    normals, seg = page.levels_beside(MEDIUM)
+    assert len(normals.columns) == 5 and len(seg.columns) == 3
+    assert "cross-stitch, the paper" in normals.index and "self-stitch, the paper" not in seg.index
+    assert [*next(page.levels(SMALL.table)).index] == [*SMALL.content["arms"]]

@@ -1,5 +1,5 @@
-function decode(data, state, step) {
-  const bytes = Uint8Array.from(atob(data.curves[state.run][state.layer]), (c) => c.charCodeAt(0));
+function decode(data, state, layer, step) {
+  const bytes = Uint8Array.from(atob(data.curves[state.run][layer]), (c) => c.charCodeAt(0));
   const values = new Uint16Array(bytes.buffer);
   const [count, tasks] = [data.points, data.tasks.length];
   const [low, high] = data.plot.y;
@@ -9,8 +9,8 @@ function decode(data, state, step) {
   });
 }
 
-function points(data, values) {
-  const [left, top, width, height] = data.plot.box;
+function points(data, box, values) {
+  const [left, top, width, height] = box;
   const [low, high] = data.plot.y;
   const x = (i) => (left + (width * i) / (values.length - 1)).toFixed(1);
   const y = (v) => (top + height * (1 - (v - low) / (high - low))).toFixed(1);
@@ -18,20 +18,28 @@ function points(data, values) {
 }
 
 function draw(root, data, state) {
-  const [start, now] = [0, state.step].map((step) => decode(data, state, step));
-  const [faint, lines, legend] = [".faint", ".line", ".legend"].map((c) => root.querySelectorAll(c));
-  const told = now.map((values, j) => {
-    const own = j === state.task;
-    const name = own ? "alpha_S, own map" : `alpha_D, from ${data.tasks[j]}`;
-    faint[j].setAttribute("points", points(data, start[j]));
-    lines[j].setAttribute("points", points(data, values));
-    lines[j].setAttribute("class", `line c${j} ${own ? "own" : "other"}`);
-    legend[j].textContent = name;
-    const [first, middle, last] = [0, values.length >> 1, values.length - 1].map((i) => values[i].toFixed(2));
-    return `${name}: ${first} to ${last}, median ${middle}.`;
+  const [faint, lines, legend, layers] = [".faint", ".line", ".legend", ".layer"].map((c) => root.querySelectorAll(c));
+  const count = data.plot.boxes.length;
+  const last = Math.max(state.layer, count - 1);
+  const told = [];
+  data.plot.boxes.forEach((box, panel) => {
+    const layer = last - (count - 1 - panel);
+    const [start, now] = [0, state.step].map((step) => decode(data, state, layer, step));
+    layers[panel].textContent = `weights at ${data.options.layer[layer]}`;
+    told.push(`${data.options.layer[layer]}:`);
+    now.forEach((values, j) => {
+      const own = j === state.task;
+      const name = own ? "alpha_S, own map" : `alpha_D, from ${data.tasks[j]}`;
+      const place = panel * now.length + j;
+      faint[place].setAttribute("points", points(data, box, start[j]));
+      lines[place].setAttribute("points", points(data, box, values));
+      lines[place].setAttribute("class", `line c${j} ${own ? "own" : "other"}`);
+      legend[j].textContent = name;
+      const [first, middle, end] = [0, values.length >> 1, values.length - 1].map((i) => values[i].toFixed(2));
+      told.push(`${name}: ${first} to ${end}, median ${middle}.`);
+    });
   });
   const text = (name) => data.options[name][state[name]];
   const from = data.options.run.length > 1 ? ` from ${text("run")}` : "";
   return `${text("layer")}, ${text("task")}${from}, step ${text("step")}. ${told.join(" ")}`;
 }
-

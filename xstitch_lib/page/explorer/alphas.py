@@ -20,13 +20,15 @@ TOP = 1 << 16
 class AlphaExplorer(MovingFigure):
     """Sorted alpha_S and alpha_D of a stitched network, for each layer, run, task and training step.
 
-    Channels are sorted by weight, each curve for itself, as in the paper's table 4: a curve says how weights are
-    spread, not which channel has which. Over several seeds the sorted curves are averaged.
+    The layer before the chosen one stands beside it: what one unit exchanges the next may exchange back. Channels are
+    sorted by weight, each curve for itself, as in the paper's table 4: a curve says how weights are spread, not which
+    channel has which. Over several seeds the sorted curves are averaged.
 
     Args:
         source: a `History` of `fit`, or a record; of any stitched network with units per channel or per layer.
         arms: of a record, those shown; where not given, all with alphas.
         names: task → what the reader is told, such as ``{"seg": "segmentation"}``.
+        start: of the arms, and of the layers, the one shown first; where not given, the first of each.
 
     Raises:
         ValueError: if ``source`` has no alphas.
@@ -42,6 +44,7 @@ class AlphaExplorer(MovingFigure):
         source: History | Record,
         arms: Sequence[str] | None = None,
         names: Mapping[str, str] | None = None,
+        start: tuple[str, str] | None = None,
     ):
         self.runs = runs(source, arms)
         first = next(iter(self.runs.values()))
@@ -50,14 +53,16 @@ class AlphaExplorer(MovingFigure):
         curves = {key: _quantiles(run.alphas[key[1]]) for key, run in self._keys()}
         every = np.concatenate([values.ravel() for values in curves.values()])
         low, high = min(0.0, float(every.min())), max(1.0, float(every.max()))
-        self.plot = Plot((44, 46, 364, 200), (0.0, 1.0), (low, high))
+        boxes = [(44, 46, 168, 200), (246, 46, 168, 200)] if len(self.layers) > 1 else [(44, 46, 364, 200)]
+        self.plots = [Plot(box, (0.0, 1.0), (low, high)) for box in boxes]
         self._packed = {key: np.round((v - low) / (high - low) * (TOP - 1)).astype("<u2") for key, v in curves.items()}
+        run, layer = start or (next(iter(self.runs)), self.layers[0])
         super().__init__(
             [
-                Control("run", "units start at", list(self.runs)),
-                Control("layer", "layer", self.layers),
+                Control("run", "units start at", list(self.runs), list(self.runs).index(run)),
+                Control("layer", "layer", self.layers, self.layers.index(layer)),
                 Control("task", "task", self.tasks),
-                Control("step", "step", self.steps, len(self.steps) - 1, "slider"),
+                Control("step", "step", self.steps, 0, "slider"),
             ]
         )
 
@@ -67,30 +72,44 @@ class AlphaExplorer(MovingFigure):
     def curves(self, state: State) -> np.ndarray:
         """(T, points): for the state's task, the sorted weights of each task's map."""
         values = self._packed[list(self.runs)[state["run"]], self.layers[state["layer"]]]
-        low, high = self.plot.y
+        low, high = self.plots[0].y
         return low + values[state["step"], state["task"]] / (TOP - 1) * (high - low)
+
+    def shown(self, state: State) -> list[State]:
+        """The states of the panels: the layer before the chosen one, and that; of the first layer, it and the next."""
+        last = max(state["layer"], len(self.plots) - 1)
+        return [{**state, "layer": last - back} for back in reversed(range(len(self.plots)))]
 
     def caption(self, state: State) -> str:
         told = []
-        for j, values in enumerate(self.curves(state)):
-            middle = values[len(values) // 2]
-            told.append(f"{self._line(state, j)}: {values[0]:.2f} to {values[-1]:.2f}, median {middle:.2f}.")
+        for panel in self.shown(state):
+            told.append(f"{self.layers[panel['layer']]}:")
+            for j, values in enumerate(self.curves(panel)):
+                middle = values[len(values) // 2]
+                told.append(f"{self._line(state, j)}: {values[0]:.2f} to {values[-1]:.2f}, median {middle:.2f}.")
         start = f" from {list(self.runs)[state['run']]}" if len(self.runs) > 1 else ""
-        where = f"{self.layers[state['layer']]}, {self.tasks[state['task']]}{start}, step {self.steps[state['step']]}"
-        return f"{where}. {' '.join(told)}"
+        where = f"{self.layers[state['layer']]}, {self.tasks[state['task']]}{start}"
+        return f"{where}, step {self.steps[state['step']]}. {' '.join(told)}"
 
     def _line(self, state: State, j: int) -> str:
         return "alpha_S, own map" if j == state["task"] else f"alpha_D, from {self.tasks[j]}"
 
     def svg(self, state: State) -> str:
-        start, now = [self.curves({**state, "step": step}) for step in (0, state["step"])]
-        xs = np.linspace(0, 1, now.shape[1])
-        kinds = ["own" if j == state["task"] else "other" for j in range(len(now))]
-        parts = [self.plot.axes("channels, sorted by weight", "weight", [0, 0.5, 1], ticks(*self.plot.y))]
-        parts += [f'<polyline class="faint" points="{self.plot.points(xs, values)}"/>' for values in start]
-        for j, values in enumerate(now):
-            parts.append(f'<polyline class="line c{j} {kinds[j]}" points="{self.plot.points(xs, values)}"/>')
-            x = 44 + j * 364 / len(now)
+        kinds = ["own" if j == state["task"] else "other" for j in range(len(self.tasks))]
+        parts = []
+        for plot, panel in zip(self.plots, self.shown(state), strict=True):
+            begun, now = [self.curves({**panel, "step": step}) for step in (0, state["step"])]
+            xs = np.linspace(0, 1, now.shape[1])
+            parts.append(plot.axes("channels, sorted", "", [0, 0.5, 1], ticks(*plot.y)))
+            left, top = plot.box[:2]
+            parts.append(
+                f'<text class="layer" x="{left}" y="{top - 8}">weights at {self.layers[panel["layer"]]}</text>'
+            )
+            parts += [f'<polyline class="faint" points="{plot.points(xs, values)}"/>' for values in begun]
+            for j, values in enumerate(now):
+                parts.append(f'<polyline class="line c{j} {kinds[j]}" points="{plot.points(xs, values)}"/>')
+        for j in range(len(self.tasks)):
+            x = 44 + j * 364 / len(self.tasks)
             parts.append(f'<text class="legend c{j}" x="{x:.0f}" y="14">{self._line(state, j)}</text>')
         seeds = ", mean over seeds" if self._several else ""
         return svg(
@@ -102,7 +121,7 @@ class AlphaExplorer(MovingFigure):
             [base64.b64encode(self._packed[run, layer].tobytes()).decode() for layer in self.layers]
             for run in self.runs
         ]
-        plot = {"box": self.plot.box, "y": self.plot.y}
+        plot = {"boxes": [plot.box for plot in self.plots], "y": self.plots[0].y}
         return {"tasks": self.tasks, "points": POINTS, "curves": packed, "plot": plot}
 
     def picture(self) -> Figure:

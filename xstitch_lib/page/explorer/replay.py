@@ -1,4 +1,4 @@
-"""A training run step by step: loss, metric, and how much each layer keeps to its own task."""
+"""A training run step by step: loss, metrics, and how much each layer keeps to its own task."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from xstitch_lib.results.record import Record
 from xstitch_lib.tasks.quantities import Quantities
 from xstitch_lib.training.history import History, is_loss
 
-LEFT, WIDTH, TOPS, HEIGHT = 44, 276, (28, 156, 284), 86  # of the three panels
+LEFT, TOP, WIDTH, HEIGHT, BELOW = 44, 28, 276, 86, 128  # of a panel, and from one to the next
 LINE_COLOURS = 5  # that moving.css has for lines
 
 
@@ -51,14 +51,16 @@ class TrainingReplay(MovingFigure):
         self.panels = {name: _panels(run, names or {}) for name, run in self.runs.items()}
         self.steps = next(iter(self.runs.values())).steps
         self.plots = []
-        for k, top in enumerate(TOPS):
+        for k in range(len(next(iter(self.panels.values())))):
             values = [v for panels in self.panels.values() for curve in list(panels.values())[k] for v in curve.values]
             low, high = (min(values), max(values)) if values else (0.0, 1.0)
             margin = 0.06 * (high - low) or 0.5
-            self.plots.append(Plot((LEFT, top, WIDTH, HEIGHT), (0, self.steps[-1]), (low - margin, high + margin)))
+            self.plots.append(
+                Plot((LEFT, TOP + k * BELOW, WIDTH, HEIGHT), (0, self.steps[-1]), (low - margin, high + margin))
+            )
         texts = [str(step) for step in self.steps]
         menu = Control("run", "units start at", list(self.runs))
-        super().__init__([menu, Control("step", "step", texts, len(texts) - 1, "slider")])
+        super().__init__([menu, Control("step", "step", texts, 0, "slider")])
 
     def _now(self, state: State) -> list[list[Curve]]:
         return list(self.panels[list(self.runs)[state["run"]]].values())
@@ -76,7 +78,7 @@ class TrainingReplay(MovingFigure):
         step, parts = self.steps[state["step"]], []
         titles = list(self.panels[list(self.runs)[state["run"]]])
         for k, (plot, curves) in enumerate(zip(self.plots, self._now(state), strict=True)):
-            bottom = k == len(TOPS) - 1
+            bottom = k == len(self.plots) - 1
             xticks = ticks(0, self.steps[-1]) if bottom else []
             parts.append(plot.axes("step" if bottom else "", titles[k], xticks, ticks(*plot.y, 3)))
             names = _apart([plot.at(0, curve.values[-1])[1] for curve in curves])
@@ -86,9 +88,9 @@ class TrainingReplay(MovingFigure):
                 parts.append(f'<polyline class="whole {colour}" points="{points}"/>')
                 parts.append(f'<circle class="dot {colour}" cx="{x:.1f}" cy="{height:.1f}" r="4.5"/>')
                 parts.append(f'<text class="{colour}" x="{LEFT + WIDTH + 8}" y="{y + 4:.1f}">{curve.name}</text>')
-        x = self.plots[0].at(step, 0)[0]
-        parts.append(f'<path class="xs-axis cursor" d="M{x:.1f},{TOPS[0]}V{TOPS[-1] + HEIGHT}"/>')
-        return svg(420, 410, "Loss, validation metric and mean weights along the training steps", "".join(parts))
+        x, end = self.plots[0].at(step, 0)[0], TOP + (len(self.plots) - 1) * BELOW + HEIGHT
+        parts.append(f'<path class="xs-axis cursor" d="M{x:.1f},{TOP}V{end}"/>')
+        return svg(420, end + 40, "Loss, validation metric and mean weights along the training steps", "".join(parts))
 
     def data(self) -> dict[str, Any]:
         """Of every run and curve the line's points, and at every step the dot's height and the value."""
@@ -110,7 +112,7 @@ class TrainingReplay(MovingFigure):
 
     def picture(self) -> Figure:
         panels = self.panels[list(self.runs)[self.state["run"]]]
-        figure, axes = plt.subplots(len(panels), 1, figsize=(6, 7), sharex=True)
+        figure, axes = plt.subplots(len(panels), 1, figsize=(6, 2.3 * len(panels)), sharex=True)
         for ax, (title, curves) in zip(axes, panels.items(), strict=True):
             ax.set_prop_cycle(color=[*plots.TASK_COLOURS, plots.COLOURS["mixed"], plots.COLOURS["muted"]])
             for curve in curves:
@@ -123,8 +125,8 @@ class TrainingReplay(MovingFigure):
 
 
 def _panels(run: Run, names: Mapping[str, str]) -> dict[str, list[Curve]]:
-    """Title → curves: training loss a task, one validation metric a task, mean alpha_S a layer."""
-    losses, metrics, told = [], [], []
+    """Title → curves: training loss a task, one validation metric a task, those of a unit together, alpha_S a layer."""
+    losses, metrics, titles = [], {}, {}
     for task in run.tasks:
         of_task = run.curves[run.curves.task == task]
         own, kinds = names.get(task, task), list(of_task.metric.unique())
@@ -134,13 +136,24 @@ def _panels(run: Run, names: Mapping[str, str]) -> dict[str, list[Curve]]:
         for metric in [*filter(is_loss, kinds), *([main] if main else [])]:
             mean = of_task[of_task.metric == metric].groupby("step").value.mean()
             name = own if metric in ("loss", main) else f"{own} {metric.removesuffix(' loss')}"
-            (losses if is_loss(metric) else metrics).append(Curve(name, mean.index.tolist(), mean.tolist()))
-        told += [f"{own} {main}"] if main else []
+            unit = "" if is_loss(metric) else _unit(run, task, metric)
+            (losses if is_loss(metric) else metrics.setdefault(unit, [])).append(
+                Curve(name, mean.index.tolist(), mean.tolist())
+            )
+        if main:
+            titles.setdefault(_unit(run, task, main), []).append(f"{own} {main}")
     weights = [
         Curve(layer, run.steps, np.diagonal(values, axis1=-2, axis2=-1).mean((0, 2, 3)).tolist())
         for layer, values in run.alphas.items()
     ]
-    return {"training loss": losses, "validation: " + ", ".join(told): metrics, "mean alpha_S": weights}
+    validation = {f"validation: {', '.join(titles[unit])}": curves for unit, curves in metrics.items()}
+    return {"training loss": losses, **validation, "mean alpha_S": weights}
+
+
+def _unit(run: Run, task: str, metric: str) -> str:
+    """Of a metric; "" where nothing is known of it."""
+    known = Quantities.of(run.curves).get(task, {})
+    return known[metric].unit if metric in known else ""
 
 
 def _at(curve: Curve, step: int) -> float:

@@ -7,6 +7,7 @@ from xstitch_lib.page.plots.comparisons import (
     gains_by_class,
     gains_by_setting,
     paired_differences,
+    settings_dots,
 )
 from xstitch_lib.page.plots.cost import roofline
 from xstitch_lib.page.plots.curves import (
@@ -54,6 +55,7 @@ __all__ = [
     "precision_recall",
     "region_budget",
     "roofline",
+    "settings_dots",
     "shares",
     "sorted_alphas",
     "split_networks",

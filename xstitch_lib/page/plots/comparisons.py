@@ -58,6 +58,34 @@ def gain_bars(gains: Mapping[str, Mapping[str, Sequence[float]]], units: Mapping
     return figure
 
 
+def settings_dots(groups: Mapping[str, Mapping[str, Sequence[float]]], unit: str) -> Figure:
+    """A panel a choice, a row a setting that was tried, a dot a seed: too few for an interval.
+
+    Args:
+        groups: choice → setting → one gain over the chosen setting a seed; none where its runs diverged.
+        unit: what the gains are measured in.
+    """
+    heights = [len(settings) + 1.8 for settings in groups.values()]
+    figure, axes = plt.subplots(
+        len(groups),
+        1,
+        sharex=True,
+        figsize=(5.6, 0.34 * sum(heights) + 0.4),
+        height_ratios=heights,
+        layout="constrained",
+    )
+    for ax, (title, settings) in zip(np.atleast_1d(axes), groups.items(), strict=True):
+        for row, values in enumerate(settings.values()):
+            ax.plot(values, [row] * len(values), "o", ms=6, color=TASK_COLOURS[0], alpha=0.8)
+            if not len(values):
+                ax.text(0, row, " diverged", va="center", color=COLOURS["muted"], fontsize=9)
+        ax.axvline(0, color=COLOURS["ink"], lw=1)
+        ax.set(yticks=range(len(settings)), yticklabels=list(settings), ylim=(len(settings) - 0.5, -0.5))
+        ax.set_title(title, fontsize=10, loc="left")
+    ax.set_xlabel(unit)
+    return figure
+
+
 def gains_by_setting(
     gains: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], units: Mapping[str, str]
 ) -> Figure:

@@ -41,7 +41,7 @@ def learned_alphas(alpha: Tensor, per_layer: Tensor) -> Figure:
             ax.plot(values, color=colour, marker="o" if other == task else "s", ms=3, lw=1.2, label=name)
             ax.axhline(float(per_layer[0, task, other]), color=colour, ls=(0, (4, 3)), lw=1.2)
         ax.set(title=f"task {'AB'[task]}", xlabel="channel, sorted by weight")
-        ax.legend(loc="center right")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     axes[0].set_ylabel("weight")
     figure.tight_layout()
     return figure

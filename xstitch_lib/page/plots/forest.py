@@ -33,8 +33,10 @@ def forest(panels: Mapping[str, Sequence[Line]], labels: Sequence[str] | None = 
             if line.paper is not None:
                 ax.plot(line.paper, row, "D", ms=6, color=COLOURS["ink"], alpha=0.75)
         ax.axvline(0, color=COLOURS["ink"], lw=1)
-        ticks = list(labels or [textwrap.fill(line.label, 34) for line in lines])
-        ax.set(yticks=range(len(lines)), yticklabels=ticks, xlabel=f"gain in {title}", ylim=(len(lines) - 0.5, -0.6))
+        ticks = list(labels or [textwrap.fill(line.label, 40) for line in lines])
+        ax.set(yticks=range(len(lines)), yticklabels=ticks, ylim=(len(lines) - 0.5, -0.6))
+        ax.set_xlabel(f"gain in {title}", loc="right")
+        ax.tick_params(axis="y", labelsize=8.5)
     shown = dict.fromkeys([line.verdict for lines in panels.values() for line in lines])
     marks = [Line2D([], [], marker="o", mfc="none", mew=2, color=COLOURS[SHADES[v]], label=v) for v in shown]
     marks.append(Line2D([], [], marker="D", ls="", color=COLOURS["ink"], alpha=0.75, label="the paper, one run"))

@@ -88,19 +88,11 @@ def verdicts(about: str, scale: str = "small") -> pd.DataFrame:
 
     Args:
         about: a key of `CLAIMS`.
-        scale: of the records. Claims about studies or arms that the scale leaves out, and about studies of which too
-            many runs are still to come (`Record.comparable`), are left out. Where runs are still to come or have
-            diverged, a cell tells how many.
-
-    Raises:
-        FileNotFoundError: if a study has not been recorded, with the commands that help.
+        scale: of the records. Claims about studies or arms that the scale leaves out, that are not recorded, or of
+            which too many runs are still to come (`Record.comparable`), are left out; page "Verdict" names them. Where
+            runs are still to come or have diverged, a cell tells how many.
     """
-    group = GROUPS[about]
-    for claim in group.claims:
-        for name in claim.names(scale):
-            if name in STUDIES and scale in STUDIES[name].scales and not (claim.scales and scale not in claim.scales):
-                load(name, scale)
-    return shown([row for row in rows(group, scale) if row.finding])
+    return shown([row for row in rows(GROUPS[about], scale) if row.finding])
 
 
 def shown(found: list[Row]) -> pd.DataFrame:

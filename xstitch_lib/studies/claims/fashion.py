@@ -28,6 +28,12 @@ ONE_PERCENT = Group(
               NO_UNITS),
         Claim("ours", "the dense unit gains over as many weights inside the towers", ("fashion_mnist",),
               better("dense at fc3", "linear inside"), over="as many weights"),
+        *[
+            Claim("ours", f"{what} gain more between two tasks than between two towers of one task",
+                  ("fashion_variants",), better(arm, f"self-stitch, {arm}"), over="a network of the same task",
+                  beforehand=True)
+            for arm, what in (("per channel", "the paper's units"), ("dense at fc3", "dense units"))
+        ],
     ),
 )  # fmt: skip
 KINDS = Group(
@@ -66,6 +72,13 @@ RELATED = Group(
             Claim("ours", f"{what} gain more where one label is a function of the other", ("relatedness",),
                   gains_more((f"{arm}, 10 of 10", "none, 10 of 10"), (f"{arm}, 0 of 10", "none, 0 of 10")))
             for arm, what in (*UNITS, ("linear inside", "as many weights inside the towers"))
+        ],
+        *[
+            Claim("ours", f"the paper's units gain more than between two towers of one task where {labels}",
+                  ("relatedness",),
+                  better(f"per channel, {related} of 10", f"self-stitch, per channel, {related} of 10"),
+                  over="a network of the same task", beforehand=True)
+            for related, labels in ((0, "the labels are independent"), (10, "one label is a function of the other"))
         ],
     ),
 )  # fmt: skip

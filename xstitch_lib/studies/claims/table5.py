@@ -24,6 +24,8 @@ FIVE = Group(
               over="a network of the same task"),
         Claim("ours", "better than units that may not mix", ("diagonal",), better(CROSS, "diagonal"),
               over="units that may not mix", scales=("live", "small"), beforehand=True),
+        Claim("ours", "units that may not mix are better than none", ("diagonal",), better("diagonal", ONE),
+              over="one network per task", scales=("live", "small"), beforehand=True),
         Claim("ours", "better than an ensemble of as many weights", TABLE, better(CROSS, "ensemble, equal weights"),
               over="an ensemble"),
         Claim("table 5", "two averaged networks are better than one", TABLE, better("ensemble", ONE),
@@ -48,4 +50,22 @@ OWN_MAP = Group(
               better("mtl-shared", "own map"), over="an own map"),
     ),
 )  # fmt: skip
-GROUPS = (FIVE, OWN_MAP)
+MORE_STEPS = Group(
+    "longer",
+    "Table 5 on NYU-v2 with more steps",
+    "08b_the_papers_own_frames",
+    {"brief": "NYU-v2, brief", "medium": "NYU-v2"},
+    tuple([
+        claim
+        for scale, once, more in (("brief", 630, 1260), ("medium", 3600, 7200))
+        for claim in (
+            Claim("ours", f"{more:,} steps are better than {once:,} for one network per task", ("longer",),
+                  better(f"one-task, {more} steps", f"one-task, {once} steps"), over="fewer steps",
+                  scales=(scale,), beforehand=True),
+            Claim("ours", f"after {more:,} steps better than one network per task", ("longer",),
+                  better(f"cross-stitch, {more} steps", f"one-task, {more} steps"),
+                  in_paper("table5", CROSS, ONE), "one network per task", scales=(scale,), beforehand=True),
+        )
+    ]),
+)  # fmt: skip
+GROUPS = (FIVE, OWN_MAP, MORE_STEPS)

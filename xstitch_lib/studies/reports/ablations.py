@@ -1,6 +1,6 @@
 """What chapter "Ablations" says of its records: tables 1 to 3 on rooms, and on the validation frames of NYU-v2."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -8,13 +8,17 @@ from xstitch_lib.results import paper
 from xstitch_lib.results.alphas import moved
 from xstitch_lib.results.measures import converges_faster
 from xstitch_lib.results.record import Record
-from xstitch_lib.results.settings import against_chosen
 from xstitch_lib.results.statistics import gains, means, paper_gain, relative_gain
+from xstitch_lib.results.tables import gains_beside, levels_beside_paper
 from xstitch_lib.studies.reports.wording import unit_of, worded_gain
-from xstitch_lib.studies.segmentation_normals import NYU_CHOICES
 
 METRICS = [("normals", "mean"), ("normals", "median"), ("seg", "pixacc"), ("seg", "mIU"), ("seg", "fwIU")]
 MAIN = {"seg": "mIU", "normals": "mean"}
+UNITS = {"seg": "mIU, points", "normals": "mean angle, degrees less"}
+TASKS = {  # the metrics of each, for tables that a page has room for
+    "normals": [("normals", metric) for metric in ("mean", "median", "11.25", "22.5", "30")],
+    "seg": [("seg", metric) for metric in ("pixacc", "mIU", "fwIU")],
+}
 START, FROZEN, ONE = "(0.9, 0.1)", "frozen at (0.9, 0.1)", "one-task"
 NO_UNITS = "no units"  # one-task networks, which tables 2 and 3 lack
 ROOMS_1 = {
@@ -56,9 +60,62 @@ def gains_over(table: pd.DataFrame, over: str) -> dict[str, dict[str, pd.Series]
     return {task: {arm: gains(table, arm, over, task, metric) for arm in arms} for task, metric in MAIN.items()}
 
 
+def levels(table: pd.DataFrame, study: str) -> pd.DataFrame:
+    """What each row of a study reaches, named as the chapter calls it."""
+    return _named(means(table, METRICS).fillna("diverged"), study)
+
+
 def in_paper(name: str) -> pd.DataFrame:
     """A table of the paper in the chapter's columns."""
-    return means(paper.QUANTITIES.attach(paper.table(name).assign(seed=0)), METRICS).fillna("")
+    return _named(means(paper.QUANTITIES.attach(paper.table(name).assign(seed=0)), METRICS).fillna(""), name)
+
+
+def _named(frame: pd.DataFrame, study: str) -> pd.DataFrame:
+    """Rates are factors, and the rows of table 3 what stitched towers start from."""
+    names = {"table1": "{}", "table2": "×{}", "table3": "stitched, from {} towers"}
+    return frame.rename(index=names[study].format)
+
+
+def all_levels(records: Mapping[str, Record]) -> Iterator[pd.DataFrame]:
+    """What all rows reach, with the paper's below ours: a table a study and task.
+
+    Args:
+        records: table of the paper → its record.
+    """
+    for name, record in records.items():
+        for columns in TASKS.values():
+            yield levels_beside_paper(record.table, paper.table(name), columns).rename_axis(name)
+
+
+def starts_beside(rooms: Record, nyu: Record) -> pd.DataFrame:
+    """Table 1: what each row gains over (0.9, 0.1), on rooms, on NYU-v2, and in the paper."""
+    tables = {"rooms": rooms.table, "NYU-v2": nyu.table, "the paper": paper.table("table1")}
+    return gains_beside(tables, START, MAIN)
+
+
+def rates_beside(rooms: Record, rooms_starts: Record, nyu: Record, nyu_starts: Record) -> pd.DataFrame:
+    """Table 2: what each factor, and no units at all, gains over ×1."""
+    tables = {
+        "rooms": with_no_units(rooms.table, rooms_starts.table),
+        "NYU-v2": with_no_units(nyu.table, nyu_starts.table),
+        "the paper": with_no_units(paper.table("table2"), paper.table("table5")),
+    }
+    named = {
+        name: table.assign(arm=table.arm.where(table.arm == NO_UNITS, "×" + table.arm))
+        for name, table in tables.items()
+    }
+    return gains_beside(named, "×1", MAIN)
+
+
+def known_beside(nyu: Record, nyu_starts: Record) -> pd.DataFrame:
+    """Table 3: what late units, and no units at all, gain over units from the first step on."""
+    tables = {
+        "NYU-v2": with_no_units(nyu.table, nyu_starts.table),
+        "the paper": with_no_units(paper.table("table3"), paper.table("table5")),
+    }
+    names = {ONE: "stitched, from one-task towers", "ImageNet": "stitched, from ImageNet towers", NO_UNITS: NO_UNITS}
+    named = {name: table.assign(arm=table.arm.map(names)).dropna(subset="arm") for name, table in tables.items()}
+    return gains_beside(named, names["ImageNet"], MAIN)
 
 
 def with_no_units(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
@@ -86,27 +143,6 @@ def curves_by_rate(record: Record) -> dict[str, pd.DataFrame]:
     found = record.curves.query("phase == 1 and task == 'normals' and metric == 'mean'")
     arms = [arm for arm in record.content["arms"] if record.finished(arm)]
     return {f"×{arm}": found[found.arm == arm].pivot(index="step", columns="seed", values="value") for arm in arms}
-
-
-def choices_shown(record: Record) -> pd.DataFrame:
-    """On NYU-v2, each setting that was tried beside the chosen one; see `against_chosen`."""
-    return against_chosen(record, NYU_CHOICES)
-
-
-def choices_say(chosen: Record, rooms: Record) -> dict[str, str]:
-    """How settings were chosen on NYU-v2, and how far units move there and on rooms."""
-    diverged = chosen.provenance[chosen.provenance.status != "done"]
-    says = {
-        "nyu_choice_steps": f"{sum(chosen.content['settings']['steps'])}",
-        "nyu_lost": f"{len(diverged)} of {len(chosen.seeds)} runs",
-        "rooms_moved": _moved(rooms, "10"),
-        "nyu_moved_ten": _moved(chosen, "units ×10"),
-        "nyu_moved_hundred": _moved(chosen, "units ×100"),
-    }
-    for name, found in (("nyu", chosen), ("rooms", rooms)):
-        settings = found.content["settings"]
-        says |= {f"{name}_lr": f"{settings['lr'][1]:g}", f"{name}_steps": f"{settings['steps'][1]:,}"}
-    return says
 
 
 def nyu_starts_say(record: Record) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """What chapter "Looking inside" says of its records: weights and shares, on rooms and on NYU-v2."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from torch import Tensor, nn
 
+from xstitch_lib.looking import sharing
 from xstitch_lib.results.alphas import own_minus_other
 from xstitch_lib.results.record import Record
 from xstitch_lib.studies.reports.wording import worded_gain
@@ -15,6 +17,7 @@ UNITS = ["pool1", "pool2", "pool5", "fc6", "fc7"]
 PARTNERS = ["(0.9, 0.1)", "another initialisation", "another, aligned"]
 MAIN = {"seg": "mIU", "normals": "mean"}
 SECOND_PAIR = {"detection": "detection", "attributes": "attributes"}  # as the page calls its tasks
+METRICS = [("normals", "mean"), ("seg", "mIU")]
 
 
 def taken(record: Record, arm: str = "(0.9, 0.1)") -> pd.DataFrame:
@@ -34,6 +37,35 @@ def gaps_by_start(record: Record) -> pd.DataFrame:
     """The same, averaged over tasks: a row a start."""
     found = own_minus_other(record, STARTS, UNITS).groupby(["arm", "layer"], sort=False).value.mean()
     return found.unstack("layer")[UNITS].map("{:+.2f}".format).rename_axis("mean alpha_S − alpha_D, start")
+
+
+def two_tellings(nets: Mapping[str, nn.Module], images: Tensor) -> pd.DataFrame:
+    """The unit after fc7 of networks that answer alike, as text: weights that differ, and a share that does not."""
+    rows = {}
+    for name, net in nets.items():
+        alpha, share = net.units["fc7"].alpha.detach(), sharing(net, images)["fc7"].nanmean(0)
+        rows[name] = {
+            "mean alpha_D, segmentation from normals": f"{alpha[:, 0, 1].mean():+.2f}",
+            "mean alpha_S, normals": f"{alpha[:, 1, 1].mean():+.2f}",
+            "share from normals in segmentation's map": f"{share[0, 1]:+.3f}",
+        }
+    return pd.DataFrame(rows).T
+
+
+def rescaled_says(weights: pd.DataFrame, differences: Sequence[float]) -> dict[str, str]:
+    """How large pool1's own weights grow, and how far the answers of a rescaled network are off.
+
+    Args:
+        weights: as `xstitch_lib.results.alphas.sorted_weights` gives them.
+    """
+    grown = weights.query("arm == '(0.9, 0.1)' and layer == 'pool1' and weight == 'alpha_S'").value.mean()
+    return {"grown": f"{grown:.1f}", "rescaled_difference": f"{max(differences):.0e}"}
+
+
+def matches_say(matches: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Correlations of matched channels, averaged over layers, of three pairs of towers."""
+    means_of = [f"{np.mean(list(found.values())):+.2f}" for found in matches.values()]
+    return dict(zip(("match_one", "match_two", "match_aligned"), means_of, strict=True))
 
 
 def shares_say(record: Record) -> dict[str, str]:

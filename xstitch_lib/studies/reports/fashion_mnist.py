@@ -11,7 +11,7 @@ from xstitch_lib.networks import stitch, towers
 from xstitch_lib.results.findings import contrasts, verdict_of
 from xstitch_lib.results.measures import better, gains_more_than
 from xstitch_lib.results.record import Record
-from xstitch_lib.results.statistics import Difference, gain, gains, summary
+from xstitch_lib.results.statistics import Difference, gain, gains, means, summary
 from xstitch_lib.studies.reports.wording import level, worded, worded_gain, worded_verdict
 
 # columns of the chapter's tables
@@ -41,8 +41,11 @@ def contrasts_shown(values: Mapping[str, Sequence], differences: Mapping[str, Di
     return pd.DataFrame(rows)
 
 
-def contrasts_say(average: Difference, over_self: Difference, bound: float) -> dict[str, str]:
+def contrasts_say(differences: Mapping[str, Difference], bound: float) -> dict[str, str]:
     """Of a live run: what stitching gains, over towers apart and over self-stitch, and where one percent lies."""
+    average, over_self = [
+        differences[name] for name in ("average: stitched − apart", "article: stitched − self-stitch")
+    ]
     where = "below" if average.low > 1 else "above" if average.high < 1 else "inside"
     return {
         "average": str(average),
@@ -50,6 +53,7 @@ def contrasts_say(average: Difference, over_self: Difference, bound: float) -> d
         "over_self": str(over_self),
         "verdict_self": verdict_of(over_self, bound),
         "one_percent": f"{where} the interval",
+        "self_apart": str(differences["article: self-stitch − apart"]),
     }
 
 
@@ -78,13 +82,28 @@ def weights_say() -> dict[str, str]:
         return says | {"dense_at_fc3": f"{_weights(net.units['fc3']):,}"}
 
 
+def side_by_side(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The mean of both accuracies, as text: a row an arm, a column a table."""
+    columns = {name: means(table, [("both", "accuracy")]).iloc[:, 0] for name, table in tables.items()}
+    return pd.concat(columns, axis=1)
+
+
+def recorded_says(record: Record) -> dict[str, str]:
+    """All that the chapter says of ten epochs at the whole width."""
+    return gains_say(record) | primary_say(record) | curves_say(record)
+
+
+def variants_say(wide: Record, narrow: Record) -> dict[str, str]:
+    """All that it says of many kinds of units on narrow towers."""
+    return widths_say(wide, narrow) | kinds_of_units_say(narrow) | other_task_says(narrow)
+
+
 def gains_say(record: Record) -> dict[str, str]:
     """What the units, and the layers alone, change against *none*; whether accuracy gains more than one percent."""
     says = {}
     for arm, name in _named(record).items():
-        for metric in ("accuracy", "last", "agree"):
+        for metric in ("accuracy", "last"):
             says[f"{name}_{metric}"] = worded_gain(record.table, arm, "none", "both", metric)
-        says[f"{name}_from_article"] = worded_gain(record.table, arm, "none", "group", "from article")
         says[f"{name}_one_percent"] = gains_more_than(1, arm, "none")(record)["both"].verdict
     return says
 
@@ -108,25 +127,17 @@ def gains_of_primary(record: Record) -> tuple[dict[str, pd.Series], dict[str, Di
     return by_pair, {name: summary(values) for name, values in by_pair.items()}
 
 
-def look_up_says(record: Record) -> dict[str, str]:
-    """The group looked up from the named article, held against towers that were trained for groups."""
-    looked_up, accuracy = level(record, "none", "group", "from article"), record.quantities["group"]["accuracy"]
-    says = {
-        "looked_up": worded(summary(looked_up - level(record, "none", "group", "accuracy")), accuracy),
-        "none_agree": f"{level(record, 'none', 'both', 'agree').mean():.1f}",
-    }
-    for arm, name in _named(record).items():
-        against = (level(record, arm, "group", "accuracy") - looked_up).dropna()
-        says[f"{name}_against_look_up"] = worded(summary(against), accuracy)
-    return says
-
-
 def by_epoch(record: Record, metric: str) -> pd.DataFrame:
     """A metric's mean over both tasks: a row an arm and seed, a column an epoch, from 1 on."""
     rows = record.curves.query("task in ['article', 'group'] and step > 0")
     rows = rows[rows.metric == metric]
     epoch = rows.step.rank(method="dense").astype(int).rename("epoch")
     return rows.groupby(["arm", "seed", epoch], sort=False).value.mean().unstack("epoch")
+
+
+def settled(record: Record) -> pd.DataFrame:
+    """For `xstitch_lib.page.plots.curves_by_seed`: test accuracy of each run, from the epoch on that is compared."""
+    return by_epoch(record, "test accuracy").loc[:, SETTLED:].stack().rename("test accuracy").reset_index()
 
 
 def ahead_of_none(record: Record, metric: str) -> dict[str, pd.DataFrame]:
@@ -155,13 +166,6 @@ def curves_say(record: Record) -> dict[str, str]:
     return says
 
 
-def shares(record: Record) -> pd.DataFrame:
-    """The other tower's part of a mixed map's variance in percent, as text: a row a task, a column a layer."""
-    taken = record.sharing.query("arm == 'per channel' and task != source")
-    taken = 100 * taken.groupby(["layer", "task"], sort=False).share.mean()
-    return taken.unstack("layer").map("{:+.1f}".format)
-
-
 def quoted(record: Record) -> pd.DataFrame:
     """Three ways to quote a curve, each as the difference to *none*: a column an arm and seed."""
     best, table = by_epoch(record, "test accuracy").max(axis=1), record.table
@@ -180,23 +184,14 @@ def quoted(record: Record) -> pd.DataFrame:
 
 
 def thirty_epochs_say(record: Record) -> dict[str, str]:
-    """Of the long runs: what the page's rule finds, the ends of the curves, and whether they become calmer."""
+    """Of the long runs: what the page's rule finds, and the ends of the dense unit's curves."""
     by_rule = quoted(record).loc["epoch chosen on validation pictures"]
     fall = level(record, "none", "both", "accuracy")[0] - level(record, "none", "both", "last")[0]
     says = {"rule_low": f"{by_rule.min():+.2f}", "rule_high": f"{by_rule.max():+.2f}", "fall": f"{fall:.2f}"}
-    settled = by_epoch(record, "test accuracy").loc[:, SETTLED:]
-    ahead = {arm: found.loc[:, SETTLED:] for arm, found in ahead_of_none(record, "test accuracy").items()}
-    for arm, found in ahead.items():
-        says[f"{NAMED[arm]}_ahead"] = f"{(found > 1).sum().sum()}"
-        says[f"{NAMED[arm]}_behind"] = f"{(found < -1).sum().sum()} of {found.size}"
+    ahead = ahead_of_none(record, "test accuracy")["dense at fc3"]
     for back, when in ((1, "end"), (2, "before")):
-        for seed, value in ahead["dense at fc3"].iloc[:, -back].items():
-            says[f"dense_{when}_{seed}"] = f"{value:+.2f}"
-    jumps = settled.diff(axis=1).abs()
-    return says | {
-        "jump_early": f"{jumps.loc[:, 4:10].stack().mean():.2f}",
-        "jump_late": f"{jumps.loc[:, 21:].stack().mean():.2f}",
-    }
+        says |= {f"dense_{when}_{seed}": f"{value:+.2f}" for seed, value in ahead.iloc[:, -back].items()}
+    return says
 
 
 def widths_say(wide: Record, narrow: Record) -> dict[str, str]:
@@ -243,19 +238,8 @@ def other_task_says(record: Record) -> dict[str, str]:
 
 def hours_say(record: Record) -> dict[str, str]:
     """What thirty epochs of the re-implementation's whole net take."""
-    return {"all_dense_hours": f"{30 * _minutes(record)['dense at all three'] / 60:.1f}"}
-
-
-def times(record: Record) -> pd.DataFrame:
-    """What an epoch of one seed takes, and what more of them would, as text: a row an arm."""
-    minutes = _minutes(record)
-    columns = {
-        "minutes an epoch": minutes,
-        "times *none*": minutes / minutes["none"],
-        "hours for 30 epochs": 30 * minutes / 60,
-        "days for 8 seeds of them": 30 * 8 * minutes / 60 / 24,
-    }
-    return pd.DataFrame(columns).map("{:.1f}".format)
+    seconds = record.provenance.set_index("arm").seconds["dense at all three"]
+    return {"all_dense_hours": f"{30 * seconds / 3600:.1f}"}
 
 
 def _named(record: Record) -> dict[str, str]:
@@ -270,10 +254,6 @@ def _claim(verdicts: list[str]) -> str:
     if len(counts) == 1:
         return f"{counts.index[0]} for any"
     return ", ".join([f"{verdict} for {n} of them" for verdict, n in counts.items()])
-
-
-def _minutes(record: Record) -> pd.Series:
-    return record.provenance.set_index("arm").seconds / 60
 
 
 def _weights(module: nn.Module) -> int:

@@ -4,10 +4,11 @@ import pandas as pd
 
 from xstitch_lib.results import paper
 from xstitch_lib.results.classes import hardly_predicted, rarer_gains_more, rarest_gain
-from xstitch_lib.results.record import Record
+from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import class_gains, gain, summary
 from xstitch_lib.studies.reports.wording import level, worded_gain
 
+METRICS = [("normals", "mean"), ("seg", "pixacc"), ("seg", "mIU"), ("seg", "fwIU")]  # of the chapter's tables
 PAIRS = {
     "cross": ("cross-stitch", "one-task"),
     "self": ("self-stitch", "one-task"),
@@ -100,15 +101,32 @@ def attributes_say(record: Record) -> dict[str, str]:
     return says
 
 
-def ceiling_says(record: Record) -> dict[str, str]:
-    """The common class that gains most on rooms."""
+def rooms_say(record: Record) -> dict[str, str]:
+    """All that the chapter says of classes of rooms; the ceiling is the common one that gains most."""
+    return classes_say(record) | rareness_says(record) | _ceiling_says(record)
+
+
+def nyu_says(record: Record, control: Record) -> dict[str, str]:
+    """The same of NYU-v2, with a shorter run and what one more layer gives the rarest.
+
+    Args:
+        control: a record with the arms *mtl-shared* and *own map*.
+    """
+    says = {f"nyu_{name}": text for name, text in (classes_say(record) | rareness_says(record)).items()}
+    says |= {f"brief_{name}": text for name, text in rareness_says(load("table5", "brief")).items()}
+    for name, pair in (("layer", ("own map", "one-task")), ("shared", ("mtl-shared", "own map"))):
+        says[f"nyu_rare_{name}"] = rarest_gain(*pair)(control)["seg"].gain.short()
+    return says | {"nyu_seeds": str(len(record.seeds))}
+
+
+def _ceiling_says(record: Record) -> dict[str, str]:
     by_pair = {name: class_gains(record.per_class, *PAIRS[name]).loc["ceiling"] for name in ("cross", "self")}
     return {f"ceiling_{name}": summary(found).short() for name, found in by_pair.items()}
 
 
-def few_labels_say(few: Record, tuned: Record, all_labels: Record, scarce: Record, plenty: Record) -> dict[str, str]:
+def few_labels_say(few: Record, tuned: Record, all_labels: Record) -> dict[str, str]:
     """A task with a tenth of its labels, at the rate of all labels and at its own; few pictures, and many."""
-    says = {}
+    says, (scarce, plenty) = {}, [load(name, "small") for name in ("fewer_pictures", "more_pictures")]
     for name, found in (("few", few), ("tuned", tuned)):
         for short, second in (("one", "one-task"), ("self", "self-stitch")):
             says[f"{name}_{short}"] = worded_gain(found.table, "cross-stitch", second, "seg", "mIU")
@@ -123,11 +141,3 @@ def few_labels_say(few: Record, tuned: Record, all_labels: Record, scarce: Recor
         "normals_price": summary(price).short("°"),
         "plenty_seg": worded_gain(plenty.table, "cross-stitch", "one-task", "seg", "mIU"),
     }
-
-
-def shorter_says(record: Record, control: Record) -> dict[str, str]:
-    """On NYU-v2: what a shorter run showed of the rarest, and what one more layer gives them."""
-    says = {f"brief_{name}": text for name, text in rareness_says(record).items()}
-    for name, pair in (("layer", ("own map", "one-task")), ("shared", ("mtl-shared", "own map"))):
-        says[f"nyu_rare_{name}"] = rarest_gain(*pair)(control)["seg"].gain.short()
-    return says

@@ -1,23 +1,26 @@
-"""What chapter "Segmentation and normals" says of table 5's records: on rooms, elsewhere, and on NYU-v2."""
+"""What chapters 8 and "On the paper's own frames" say of table 5: on rooms, elsewhere, and on NYU-v2."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 import torch
+from torch import Tensor
 
-from xstitch_lib.looking import cost
-from xstitch_lib.networks import stitch, towers
+from xstitch_lib.data import NYUv2
+from xstitch_lib.results import paper
 from xstitch_lib.results.alphas import moved
 from xstitch_lib.results.classes import rarest_gain
 from xstitch_lib.results.findings import contrasts
-from xstitch_lib.results.record import Record
-from xstitch_lib.results.settings import against_chosen, post_processing
-from xstitch_lib.results.statistics import class_gains, gain, gains, paper_gain, relative_gain, summary
+from xstitch_lib.results.record import Record, load
+from xstitch_lib.results.settings import post_processing
+from xstitch_lib.results.statistics import class_gains, gain, gains, means, paper_gain, summary
+from xstitch_lib.results.tables import levels_beside_paper
 from xstitch_lib.studies.claims import TASKS
-from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain
-from xstitch_lib.studies.segmentation_normals import BEST_SPLIT, CHOICES
+from xstitch_lib.studies.reports.wording import unit_of, worded, worded_gain, worded_if_run
+from xstitch_lib.studies.segmentation_normals import BEST_SPLIT
+from xstitch_lib.studies.study import Study
 from xstitch_lib.studies.worlds.nyuv2 import NYUScale
-from xstitch_lib.studies.worlds.rooms import RoomsScale
+from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals, Task
 from xstitch_lib.tasks.quantities import Quantities
 
 # columns of the chapter's tables
@@ -33,6 +36,8 @@ METRICS = [
 ]
 SHOWN = [("seg", "mIU"), ("seg", "pixacc"), ("normals", "mean"), ("normals", "median")]  # where room is short
 PRIMARY = {"seg": "mIU", "normals": "mean"}
+UNITS = {"seg": "mIU, points", "normals": "mean angle, degrees less"}
+BY_NAME = {TASKS[task]: unit for task, unit in UNITS.items()}
 # records of table 5's arms in other settings → as the figure names them
 SETTINGS = {
     "fewer_pictures": "150 pictures",
@@ -41,15 +46,14 @@ SETTINGS = {
     "stride4": "600, finer grid",
     "adam": "600, Adam",
 }
-NYU_SHAPE = (1, 3, 256, 320)  # a frame with its border
 FRAMES, PAPER_FRAMES = 699, 795  # of NYU-v2, to train on
 PAPER_ALONE, PAPER_STITCHED, PAPER_BATCH = {"seg": 25_000, "normals": 15_000}, 10_000, 20  # steps, frames
-GPU = 20e12  # operations a second
 CROSS, ONE, SELF = "cross-stitch", "one-task", "self-stitch"
 
 
-def scales_say(live: RoomsScale, small: RoomsScale) -> dict[str, str]:
+def scales_say(study: Study) -> dict[str, str]:
     """How large the run in front of the reader is, and how much larger the recorded one."""
+    live, small = study.scale("live"), study.scale("small")
     return {
         "live_pictures": str(live.train),
         "live_steps": str(sum(live.steps)),
@@ -57,6 +61,20 @@ def scales_say(live: RoomsScale, small: RoomsScale) -> dict[str, str]:
         "times_steps": f"{sum(small.steps) / sum(live.steps):.0f}",
         "best_split": BEST_SPLIT,
     }
+
+
+def levels(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """What each arm reaches, as text: a table a task, which a page has room for."""
+    for task in ("normals", "seg"):
+        columns = [column for column in METRICS if column[0] == task]
+        yield means(table, columns).dropna(how="all").fillna("")
+
+
+def levels_beside(record: Record) -> Iterator[pd.DataFrame]:
+    """The same, with the paper's rows below ours."""
+    for task in ("normals", "seg"):
+        columns = [column for column in METRICS if column[0] == task]
+        yield levels_beside_paper(record.table, paper.table("table5"), columns)
 
 
 def gains_over_one_task(record: Record) -> dict[str, dict[str, pd.Series]]:
@@ -87,6 +105,19 @@ def rooms_say(record: Record) -> dict[str, str]:
     }
 
 
+def mixing_says() -> dict[str, str]:
+    """On rooms: what mixing gains over units that may not mix, and what these gain over none."""
+    pairs = {"mixing": (CROSS, "diagonal"), "unmixed": ("diagonal", ONE)}
+    return worded_if_run("diagonal", "small", pairs, PRIMARY)
+
+
+def longer_says() -> dict[str, str]:
+    """On NYU-v2, with the steps of `brief` and with twice as many: stitching over none, and more steps over fewer."""
+    pairs = {f"longer_{n}": (f"{CROSS}, {n} steps", f"{ONE}, {n} steps") for n in (630, 1260)}
+    pairs["longer_alone"] = (f"{ONE}, 1260 steps", f"{ONE}, 630 steps")
+    return worded_if_run("longer", "brief", pairs, PRIMARY)
+
+
 def splits_say(record: Record, splits: Record) -> dict[str, str]:
     """The split that suits normals best: cross-stitch over it, its cost in segmentation, the chosen one's place.
 
@@ -103,30 +134,6 @@ def splits_say(record: Record, splits: Record) -> dict[str, str]:
         "over_normals_split_median": worded_gain(both, CROSS, ranked[0], "normals", "median"),
         "normals_split_cost": worded_gain(splits.table, ranked[0], ONE, "seg", "mIU"),
     }
-
-
-def choices_say(record: Record) -> dict[str, str]:
-    """What other rates of the units, and float32, change on validation pictures."""
-    table = record.table
-    says = {
-        name: relative_gain(table, arm, reference, PRIMARY).short(" percent")
-        for name, arm, reference in [
-            ("units3", "units ×3", CROSS),
-            ("units100", "units ×100", CROSS),
-            ("float_one", "one-task, float32", ONE),
-            ("float_cross", "cross-stitch, float32", CROSS),
-        ]
-    }
-    for task, metric in PRIMARY.items():
-        float32 = gains(table, f"{CROSS}, float32", f"{ONE}, float32", task, metric)
-        more = (float32 - gains(table, CROSS, ONE, task, metric)).dropna()
-        says[f"float_{task}"] = worded(summary(more), record.quantities[task][metric])
-    return says
-
-
-def choices_shown(record: Record) -> pd.DataFrame:
-    """Each setting that was tried beside the chosen one; see `against_chosen`."""
-    return against_chosen(record, CHOICES)
 
 
 def gains_by_setting(records: Mapping[str, Record]) -> dict[str, dict[str, dict[str, pd.Series]]]:
@@ -189,10 +196,41 @@ def overfitting_says(records: Mapping[str, Record]) -> dict[str, str]:
     return says | {"fewer_within": worded_gain(fewer.table, CROSS, ONE, "normals", "11.25")}
 
 
+def real_frames(numbers: Sequence[int] = (5, 30, 55, 80)) -> dict[str, Tensor]:
+    """For `xstitch_lib.page.plots.gallery`: frames of NYU-v2, normals and classes; empty where there are none."""
+    try:
+        real = NYUv2(split="validation")
+    except FileNotFoundError:
+        return {}
+    some = real[torch.tensor(numbers)]
+    return {
+        "frame": some["image"].permute(0, 2, 3, 1),
+        "normals": SurfaceNormals.from_data(real).draw(some["normals"]),
+        "classes": SemanticSegmentation("seg", len(real.classes), real.classes).draw(some["seg"]),
+    }
+
+
+def pictures(
+    tasks: Mapping[str, Task], test: Mapping[str, Tensor], answers: Mapping[tuple[str, str], Tensor], shown: Tensor
+) -> dict[str, Tensor]:
+    """For `xstitch_lib.page.plots.gallery`: some pictures, and for each task the truth and the arms' answers.
+
+    Args:
+        answers: (arm, task) → what its network says of all pictures.
+        shown: numbers of the pictures.
+    """
+    rows = {"picture": test["image"][shown].permute(0, 2, 3, 1)}
+    for task, name in (("normals", "normals"), ("seg", "classes")):
+        rows[f"{name}, true"] = tasks[task].draw(test[task][shown])
+        for arm in dict.fromkeys([arm for arm, _ in answers]):
+            rows[f"{name}, {arm}"] = tasks[task].draw(answers[arm, task][shown])
+    return rows
+
+
 def medium_says(medium: NYUScale) -> dict[str, str]:
     """The settings on NYU-v2, and how often a tower has seen each frame, here and in the paper."""
     first, second = medium.steps
-    paper = {task: (steps + PAPER_STITCHED) * PAPER_BATCH / PAPER_FRAMES for task, steps in PAPER_ALONE.items()}
+    looks = {task: (steps + PAPER_STITCHED) * PAPER_BATCH / PAPER_FRAMES for task, steps in PAPER_ALONE.items()}
     return {
         "medium_width": str(medium.width),
         "medium_batch": str(medium.batch_size),
@@ -204,50 +242,39 @@ def medium_says(medium: NYUScale) -> dict[str, str]:
         "medium_rate_second": f"{medium.lr[1]:g}",
         "medium_factor": f"{medium.unit_lr_scale:g}",
         "medium_pixels": str(medium.loss_stride**2),
-    } | {f"paper_looks_{task}": f"{looks:.0f}" for task, looks in paper.items()}
+    } | {f"paper_looks_{task}": f"{often:.0f}" for task, often in looks.items()}
 
 
-def costs_say(medium: NYUScale, full: NYUScale, peak: float) -> dict[str, str]:
-    """What a seed of a stitched pair takes at both scales.
-
-    Args:
-        peak: operations a second of the machine at hand; see `xstitch_lib.networks.machine_roof`.
-    """
-    of_medium, of_full = _operations(medium), _operations(full)
-    return {
-        "medium_operations": f"{of_medium / 1e15:.2f}",
-        "medium_hours": f"{of_medium / peak / 3600:.1f}",
-        "peak": f"{peak / 1e9:.0f}",
-        "full_operations": f"{of_full / 1e15:.0f}",
-        "full_hours": f"{of_full / GPU / 3600:.1f}",
-    }
+def frames_say(frames: Record) -> dict[str, str]:
+    """All that is said of table 5 on NYU-v2, of the shorter runs before it and of the longer ones after it."""
+    says = nyu_says(frames) | nyu_partners_say(frames) | turned_says(frames)
+    return says | brief_says(load("table5", "brief")) | longer_says()
 
 
-def nyu_gains(record: Record, paper: pd.DataFrame) -> pd.DataFrame:
+def nyu_gains(record: Record) -> pd.DataFrame:
     """Over one-task on NYU-v2, as text: a row an arm of ours, and below it the paper's where it has that arm.
 
-    Args:
-        paper: as `paper.table` gives it. Its split stands below ours, though it is at another layer.
+    The paper's split stands below ours, though it is at another layer.
     """
-    rows = []
+    rows, five = [], paper.table("table5")
     for arm in [arm for arm in record.content["arms"] if arm != ONE]:
         rows.append({"over one-task": f"{arm}, ours"} | _over(record.table, arm, ONE))
-        if (theirs := _in_paper(arm)) in {*paper.arm}:
-            gained = {f"{TASKS[task]} {m}": _paper_gain(paper, theirs, task, m) for task, m in SHOWN}
+        if (theirs := _in_paper(arm)) in {*five.arm}:
+            gained = {f"{TASKS[task]} {m}": _paper_gain(five, theirs, task, m) for task, m in SHOWN}
             rows.append({"over one-task": f"{theirs}, the paper"} | gained)
     return pd.DataFrame(rows)
 
 
-def nyu_says(record: Record, paper: pd.DataFrame) -> dict[str, str]:
+def nyu_says(record: Record) -> dict[str, str]:
     """On NYU-v2: every arm over one-task, ours and the paper's, one-task's levels, and how far the units moved."""
-    table, says = record.table, {"nyu_split": BEST_SPLIT}
+    table, five, says = record.table, paper.table("table5"), {"nyu_split": BEST_SPLIT}
     for arm in [arm for arm in record.content["arms"] if arm != ONE]:
         theirs = _in_paper(arm)
         for task, metric in SHOWN:
             says[f"nyu_{arm}_{metric}"] = worded_gain(table, arm, ONE, task, metric)
-            if theirs in {*paper.arm}:
-                says[f"paper_{theirs}_{metric}"] = _paper_gain(paper, theirs, task, metric)
-    for name, found in (("nyu", table), ("paper", paper)):
+            if theirs in {*five.arm}:
+                says[f"paper_{theirs}_{metric}"] = _paper_gain(five, theirs, task, metric)
+    for name, found in (("nyu", table), ("paper", five)):
         levels = found[found.arm == ONE].groupby("metric").value.mean()
         says |= {f"{name}_level_{metric}": f"{levels[metric]:.1f}" for metric in ("mIU", "mean", "median")}
     by_layer = moved(record, [CROSS]).groupby("layer").value.mean()
@@ -365,14 +392,5 @@ def _in_paper(arm: str) -> str:
     return "split-conv4" if arm == BEST_SPLIT else arm
 
 
-def _paper_gain(paper: pd.DataFrame, arm: str, task: str, metric: str) -> str:
-    return f"{paper_gain(paper, arm, ONE, task, metric):+.1f}{unit_of(Quantities.of(paper).find(task, metric))}"
-
-
-def _operations(scale: NYUScale) -> float:
-    """Of both phases of a stitched pair; back is twice the way there."""
-    with torch.device("meta"):  # shapes without memory
-        outputs = {"seg": 40, "normals": 20}
-        pair = {task: towers.alexnet_fcn(channels, scale.width) for task, channels in outputs.items()}
-        net = stitch(pair, towers.POOLS, NYU_SHAPE)
-        return 3 * 2 * cost(net, NYU_SHAPE).multiplies * sum(scale.steps) * scale.batch_size
+def _paper_gain(five: pd.DataFrame, arm: str, task: str, metric: str) -> str:
+    return f"{paper_gain(five, arm, ONE, task, metric):+.1f}{unit_of(Quantities.of(five).find(task, metric))}"

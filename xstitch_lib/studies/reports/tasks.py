@@ -1,4 +1,4 @@
-"""What chapter "The data and the tasks" says of rooms, metrics and costs."""
+"""What chapter "The data and the tasks" says of rooms and metrics."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from xstitch_lib.data.rooms import Rooms
-from xstitch_lib.tasks import SurfaceNormals
+from xstitch_lib.tasks import SurfaceNormals, Task
 from xstitch_lib.training.augment import flip
-
-KINDS = {"conv": "convolution", "fc": "fully connected", "pool": "pooling", "unit": "cross-stitch unit"}
 
 
 def class_shares(train: Rooms) -> dict[str, float]:
@@ -48,6 +47,15 @@ def faults_say(rows: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     }
 
 
+def gallery(train: Rooms, tasks: Mapping[str, Task]) -> dict[str, Tensor]:
+    """For `xstitch_lib.page.plots.gallery`: six rooms, their classes and their normals."""
+    shown = train[torch.tensor([12, 13, 14, 16, 17, 22])]
+    pictures = shown["image"].permute(0, 2, 3, 1)
+    return {"picture": pictures} | {
+        title: tasks[name].draw(shown[name]) for title, name in (("classes", "seg"), ("normals", "normals"))
+    }
+
+
 def codebook(normals: SurfaceNormals, train: Rooms) -> tuple[np.ndarray, list[float], np.ndarray]:
     """For `xstitch_lib.page.plots.codebook`: the words, how much each is used, and its colour."""
     words, nearest = np.array(normals.codebook), normals.nearest(train.tensors["normals"]).flatten()
@@ -72,46 +80,4 @@ def normals_say(normals: SurfaceNormals, train: Rooms, test: Rooms, rows: Mappin
         "outliers_mean": f"{off['mean']:.1f}°",
         "outliers_median": f"{off['median']:.1f}°",
         "sign": f"{metric.compute()['mean']:.0f}°",
-    }
-
-
-def costs_shown(table: pd.DataFrame) -> pd.DataFrame:
-    """What every arm costs, as text."""
-    whole = {column: table[column].map("{:,}".format) for column in ("weights", "alphas")}
-    return table.assign(**whole, **{name: table[name].map("{:.1f}".format) for name in table.columns[3:]})
-
-
-def costs_say(table: pd.DataFrame) -> dict[str, str]:
-    """Cross-stitch beside one network per task."""
-    cost = table.set_index("arm")
-    apart, together = cost.loc["one-task"], cost.loc["cross-stitch"]
-    more = 100 * (together / apart.replace(0, float("nan")) - 1)
-    return {
-        "alpha_share": f"{100 * together['alphas'] / together['weights']:.1f} %",
-        "multiply_share": f"{more['multiplies, million']:.1f} %",
-        "time_share": f"{100 + more['time, ms']:.0f} %",
-        "memory_share": f"{more['kept for backward, kB']:.0f} %",
-    }
-
-
-def roofline_points(layers: pd.DataFrame, seconds: Mapping[str, float]) -> dict[str, list[tuple[Any, float]]]:
-    """For `xstitch_lib.page.plots.roofline`: kind → (operations per byte, operations a second) of each layer."""
-    return {
-        KINDS[kind]: [
-            (row, flops / seconds[name]) for name, row, flops in zip(own.layer, own.intensity, own.flops, strict=True)
-        ]
-        for kind, own in layers.groupby("kind")
-    }
-
-
-def units_say(layers: pd.DataFrame, seconds: Mapping[str, float], bandwidth: float, price: Mapping[int, float]) -> dict:
-    """What units take of operations, of time and of the memory's speed, and what starting them costs."""
-    flops = layers.groupby("kind").flops.sum()
-    spent = pd.Series(seconds).groupby(layers.set_index("layer").kind).sum()
-    moved = layers[layers.kind == "unit"].bytes.sum() / spent["unit"]
-    return {
-        "unit_flops": f"{100 * flops['unit'] / flops.sum():.2f} %",
-        "unit_time": f"{100 * spent['unit'] / spent.sum():.0f} %",
-        "unit_bandwidth": f"{100 * moved / bandwidth:.0f} %",
-        "unit_start": f"{price[16] / price[1]:.1f}",
     }

@@ -171,6 +171,18 @@ PLACES = {"small": ("rooms", "rooms"), "medium": ("nyu", "NYU-v2")}
 MAIN = {"normals": "mean", "seg": "mIU"}
 
 
+def panels(about: str, scale: str) -> dict[str, list[Line]]:
+    """For `xstitch_lib.page.plots.forest`: a group's claims on some data, a panel a main metric."""
+    found: dict[str, list[Line]] = {}
+    for row in _rows(about, scale):
+        if row.finding and row.finding.gain.seeds > 1:
+            gain, metric, unit = row.finding.gain, row.finding.metric, row.finding.unit
+            title = _named(row.task, metric, unit) if metric else f"{TASKS.get(row.task, row.task)} ({unit})"
+            line = Line(row.claim.text, title, "", row.claim.over, row.finding.verdict, *gain[:3], row.finding.paper)
+            found.setdefault(title, []).append(line)
+    return dict(sorted(found.items()))
+
+
 def front_lines() -> dict[str, list[Line]]:
     """For `xstitch_lib.page.plots.forest`: over one network per task, what each partner gains, on both data."""
     panels: dict[str, list[Line]] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from xstitch_lib.results.findings import Finding
-from xstitch_lib.results.record import Record
+from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import Difference, gain
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.tasks.quantities import Quantities, Quantity
@@ -33,6 +33,21 @@ def unit_of(quantity: Quantity) -> str:
 def worded_gain(table: pd.DataFrame, first: str, second: str, task: str, metric: str) -> str:
     """What one arm gains over another, as `xstitch_lib.results.statistics.gain` finds it; + is better."""
     return worded(gain(table, first, second, task, metric), Quantities.of(table).find(task, metric))
+
+
+def worded_if_run(
+    study: str, scale: str, pairs: Mapping[str, tuple[str, str]], metrics: Mapping[str, str]
+) -> dict[str, str]:
+    """Name_task → what the first arm of each pair gains over the second; "still to come" where that is not recorded."""
+    try:
+        table = load(study, scale).table
+    except FileNotFoundError:
+        table = pd.DataFrame({"arm": []})
+    return {
+        f"{name}_{task}": worded_gain(table, *pair, task, metric) if {*pair} <= {*table.arm} else "still to come"
+        for name, pair in pairs.items()
+        for task, metric in metrics.items()
+    }
 
 
 def worded_verdict(found: Mapping[str, Finding], task: str) -> str:

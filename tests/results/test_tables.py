@@ -3,7 +3,7 @@
 import pandas as pd
 
 from xstitch_lib import paper
-from xstitch_lib.page.tables import gains_beside, levels_beside_paper
+from xstitch_lib.results.tables import gains_beside, levels_beside_paper
 
 METRICS = {"seg": "mIU", "normals": "mean"}
 
