@@ -83,17 +83,25 @@ def rareness_says(record: Record) -> dict[str, str]:
     return says
 
 
+OF_ATTRIBUTES = {"task": "attributes", "metric": "AP"}
+
+
+def attribute_rareness(record: Record) -> pd.DataFrame:
+    """Figure 5 in numbers, as text: what the rarest attributes gain, and the order, a row a comparison."""
+    rows = []
+    for pair in [PAIRS[name] for name in ("cross", "self", "other")]:
+        row = {"gain in AP, points": " − ".join(pair)}
+        for count, words in ((10, "ten rarest"), (20, "twenty rarest")):
+            row[words] = rarest_gain(*pair, count, **OF_ATTRIBUTES)(record)["attributes"].gain.short()
+        row["rarer gains more"] = rarer_gains_more(*pair, **OF_ATTRIBUTES)(record)["attributes"].gain.short()
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def attributes_say(record: Record) -> dict[str, str]:
-    """Figure 5: what the ten and twenty rarest attributes gain, and the order, for three pairs of arms."""
-    says, of = {}, {"task": "attributes", "metric": "AP"}
-    for name in ("cross", "self", "other"):
-        pair = PAIRS[name]
-        for count in (10, 20):
-            says[f"rare_{count}_{name}"] = rarest_gain(*pair, count, **of)(record)["attributes"].gain.short(" points")
-        says[f"order_{name}"] = rarer_gains_more(*pair, **of)(record)["attributes"].gain.short()
-    found = with_intervals(record, **of)
-    for count, theirs in paper.FIGURE5.items():
-        says[f"paper_{count}"] = f"{theirs:+.1f} points"
+    """Which attributes surely gain or lose, the rarest and the commonest one, and what the paper's rarest gain."""
+    found = with_intervals(record, **OF_ATTRIBUTES)
+    says = {f"paper_{count}": f"{theirs:+.1f} points" for count, theirs in paper.FIGURE5.items()}
     for name, rows in (("clear_attributes", found[found.low > 0]), ("worse_attributes", found[found.high < 0])):
         says[name] = ", ".join(rows["class"]) or "none"
     for name, row in (("rarest_attribute", found.iloc[0]), ("commonest_attribute", found.iloc[-1])):
