@@ -8,7 +8,7 @@ from xstitch_lib.results.findings import Lost
 from xstitch_lib.results.measures import better
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.settings import against_chosen
-from xstitch_lib.results.statistics import gains, summary
+from xstitch_lib.results.statistics import gain, gains, summary
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.studies.claims.claim import CROSS, ONE, SELF, in_paper
 from xstitch_lib.studies.detection_attributes import BEST_SPLITS, METRICS, OBJECTS_CHOICES, PAPERS_SPLITS
@@ -27,7 +27,7 @@ PAIRS = {
     "second": (SELF, ONE),
     "split": (CROSS, BEST_SPLITS[0]),
     "detection_split": (CROSS, BEST_SPLITS[1]),
-    "ensemble": (CROSS, "ensemble"),
+    "averaged": ("ensemble", ONE),
     "diagonal": (CROSS, DIAGONAL),
     "rescaled": (DIAGONAL, ONE),
     "channel": (A_CHANNEL, CROSS),
@@ -59,9 +59,9 @@ def table_says(record: Record) -> dict[str, str]:
         for name, pair in PAIRS.items()
         if {*pair} <= {*record.content["arms"]}
     }
-    return says | {
-        f"{task}_level": f"{level(record, ONE, *of).mean():.1f}" for task, of in zip(METRICS, COLUMNS, strict=True)
-    }
+    says |= {f"{task}_level": f"{level(record, ONE, task, metric).mean():.1f}" for task, metric in COLUMNS}
+    found = gain(record.table, CROSS, ONE, *COLUMNS[0])
+    return says | {"detection_width": f"{found.high - found.low:.1f}"}
 
 
 def scale_says(scale: RoomObjectsScale) -> dict[str, str]:
