@@ -240,3 +240,11 @@ def test_ctrl_c_ends_a_build_and_its_kernels_and_a_second_build_is_refused(book)
     time.sleep(1)
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+def test_sources_link_back_only_to_anchors_that_are_there(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXTENSION))
+    from xstitch_sources import without_dead_links
+
+    links = [f'<a class="viewcode-back" href="../api.html#{name}">[docs]</a>' for name in ("there", "gone")]
+    assert without_dead_links(f"a {links[0]} b {links[1]} c", {"there"}) == f"a {links[0]} b  c"

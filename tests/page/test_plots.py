@@ -37,6 +37,12 @@ def test_gain_bars_show_every_seed_the_mean_and_the_interval():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
+def test_settings_have_a_dot_a_seed_and_say_which_diverged():
+    first, second = plots.settings_dots({"rate": {"0.1": [1.0, 2.0], "1": []}, "split": {"a": [0.5]}}, "percent").axes
+    assert [list(x) for x in drawn(first, "o")] == [[1.0, 2.0], []] and list(drawn(second, "o")[0]) == [0.5]
+    assert [text.get_text().strip() for text in first.texts] == ["diverged"]
+
+
 def test_gains_by_setting_have_a_marker_an_arm_and_one_legend_entry_each():
     by_setting = {"here": {"x": SEEDS, "y": SEEDS}, "there": {"x": SEEDS, "y": SEEDS}}
     figure = plots.gains_by_setting({"seg": by_setting, "normals": by_setting}, {"seg": "p", "normals": "d"})

@@ -72,7 +72,7 @@ def test_an_arm_that_was_not_run_leaves_the_others_as_they_are():
 def test_a_diverged_seed_is_left_out_of_both_arms():
     made = a_record({"one-task": ONE, "cross-stitch": {0: (21.0, 29.0), 1: None}})
     assert page.rooms_say(made)["seg_one"] == "+1.00 points (one seed)"
-    assert page.gains_over_one_task(made)["seg"]["cross-stitch"].to_dict() == {0: 1.0}
+    assert page.gains_over_one_task(made)["segmentation"]["cross-stitch"].to_dict() == {0: 1.0}
 
 
 def test_the_best_split_of_normals_has_the_smallest_angle():

@@ -22,6 +22,7 @@ class Curve(NamedTuple):
     name: str
     steps: list[int]
     values: list[float]
+    colour: int | None = None  # where not its place in the panel
 
 
 class TrainingReplay(MovingFigure):
@@ -83,7 +84,8 @@ class TrainingReplay(MovingFigure):
             parts.append(plot.axes("step" if bottom else "", titles[k], xticks, ticks(*plot.y, 3)))
             names = _apart([plot.at(0, curve.values[-1])[1] for curve in curves])
             for i, (curve, y) in enumerate(zip(curves, names, strict=True)):
-                colour, (x, height) = f"c{i % LINE_COLOURS}", plot.at(step, _at(curve, step))
+                number = i if curve.colour is None else curve.colour
+                colour, (x, height) = f"c{number % LINE_COLOURS}", plot.at(step, _at(curve, step))
                 points = plot.points(curve.steps, curve.values)
                 parts.append(f'<polyline class="whole {colour}" points="{points}"/>')
                 parts.append(f'<circle class="dot {colour}" cx="{x:.1f}" cy="{height:.1f}" r="4.5"/>')
@@ -138,7 +140,7 @@ def _panels(run: Run, names: Mapping[str, str]) -> dict[str, list[Curve]]:
             name = own if metric in ("loss", main) else f"{own} {metric.removesuffix(' loss')}"
             unit = "" if is_loss(metric) else _unit(run, task, metric)
             (losses if is_loss(metric) else metrics.setdefault(unit, [])).append(
-                Curve(name, mean.index.tolist(), mean.tolist())
+                Curve(name, mean.index.tolist(), mean.tolist(), None if is_loss(metric) else run.tasks.index(task))
             )
         if main:
             titles.setdefault(_unit(run, task, main), []).append(f"{own} {main}")

@@ -13,7 +13,7 @@ def roofline(points: Mapping[str, Sequence[tuple[float, float]]], peak: float, b
     """Measured speed of layers under the roof that arithmetic and memory put over them, log-log.
 
     Args:
-        points: kind → (operations a byte, operations a second) of each layer.
+        points: kind → (operations per byte, operations a second) of each layer.
         peak: operations a second the machine reaches when memory does not matter.
         bandwidth: bytes a second it moves.
     """
@@ -25,7 +25,7 @@ def roofline(points: Mapping[str, Sequence[tuple[float, float]]], peak: float, b
         across, speed = zip(*layers, strict=True)
         ax.plot(across, np.divide(speed, 1e9), marker, color=colour, ms=7, label=kind)
     ax.axvline(peak / bandwidth, color=COLOURS["grid"], lw=1, zorder=0)
-    ax.set(xscale="log", yscale="log", xlabel="operations a byte moved", ylabel="billion operations a second")
+    ax.set(xscale="log", yscale="log", xlabel="operations per byte moved", ylabel="billion operations a second")
     ax.legend(loc="lower right")
     figure.tight_layout()
     return figure

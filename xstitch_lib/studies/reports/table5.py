@@ -36,8 +36,7 @@ METRICS = [
 ]
 SHOWN = [("seg", "mIU"), ("seg", "pixacc"), ("normals", "mean"), ("normals", "median")]  # where room is short
 PRIMARY = {"seg": "mIU", "normals": "mean"}
-UNITS = {"seg": "mIU, points", "normals": "mean angle, degrees less"}
-BY_NAME = {TASKS[task]: unit for task, unit in UNITS.items()}
+BY_NAME = {"segmentation": "mIU, points", "normals": "mean angle, degrees less"}
 # records of table 5's arms in other settings → as the figure names them
 SETTINGS = {
     "fewer_pictures": "150 pictures",
@@ -78,10 +77,11 @@ def levels_beside(record: Record) -> Iterator[pd.DataFrame]:
 
 
 def gains_over_one_task(record: Record) -> dict[str, dict[str, pd.Series]]:
-    """For `xstitch_lib.page.plots.gain_bars`: task → arm → one gain a seed, for every other arm."""
+    """For `xstitch_lib.page.plots.gain_bars`: task, as figures name it → arm → one gain a seed."""
     others = [arm for arm in record.content["arms"] if arm != ONE]
     return {
-        task: {arm: gains(record.table, arm, ONE, task, metric) for arm in others} for task, metric in PRIMARY.items()
+        TASKS[task]: {arm: gains(record.table, arm, ONE, task, metric) for arm in others}
+        for task, metric in PRIMARY.items()
     }
 
 
