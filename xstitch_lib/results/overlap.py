@@ -74,11 +74,16 @@ def clustered(differences: Sequence[float], sizes: Sequence[float]) -> OfPeople:
     return OfPeople(*_interval(mean, error, count))
 
 
+def draws(record: Record) -> list[str]:
+    """The names of a record's draws; none where a cell has one."""
+    rows = record.per_class
+    return [*rows[rows.task == "both"]["class"].unique()]
+
+
 def draw_gains(record: Record, first: str, second: str, task: str, metric: str = "accuracy") -> pd.Series:
     """How much better one arm is than another in each draw, by the draw's name, averaged over seeds that both have."""
     rows = record.per_class
-    names = rows[rows.task == "both"]["class"].unique()
-    return _gains(record, rows[rows["class"].isin(names)], first, second, task, metric)
+    return _gains(record, rows[rows["class"].isin(draws(record))], first, second, task, metric)
 
 
 def person_gains(record: Record, first: str, second: str, task: str) -> pd.DataFrame:
