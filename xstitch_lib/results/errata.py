@@ -121,7 +121,7 @@ def second_script() -> dict[str, str]:
     test, train = [{*(who // PICTURES).tolist()} for who in by_picture(PEOPLE * PICTURES).values()][::-1]
     return {
         "face_people": f"{PEOPLE}",
-        "face_pictures": f"{PEOPLE * PICTURES:,}",
+        "face_test_pictures": f"{len(by_picture(PEOPLE * PICTURES)['test'])}",
         "face_test_people": f"{len(test)}",
         "face_known_people": f"{len(test & train)}",
         "face_unit_weights": f"{sum([n**2 for n in FACE_UNITS]):,}",

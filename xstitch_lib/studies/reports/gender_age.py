@@ -7,14 +7,18 @@ import pandas as pd
 from xstitch_lib.data import FaceEmbeddings
 from xstitch_lib.data.faces.embeddings import STAND_IN
 from xstitch_lib.results import paper
+from xstitch_lib.results.errata import second_script
 from xstitch_lib.results.measures import better_over_draws
-from xstitch_lib.results.overlap import draw_gains, draws, intervals
+from xstitch_lib.results.overlap import draw_gains, intervals
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import Difference, gains, summary
-from xstitch_lib.studies.gender_age import SCALES, gender_age
+from xstitch_lib.studies.gender_age import PEOPLE, PLAIN, SCALES, SCRIPT, gender_age
 from xstitch_lib.studies.reports.wording import level, unit_of, worded, worded_gain
+from xstitch_lib.studies.worlds.faces import FacesScale
 
 CLAIM = 2.0  # points, "about 2%"
+PIXELS = ("utkface", "utkface_years")
+NOT_YET = "not recorded yet"
 PAIRS = {
     "dense": ("dense", "none"),
     "control": ("dense", "linear inside"),
@@ -30,21 +34,45 @@ TASKS = ("gender", "age", "both")
 Texts = dict[str, str]
 
 
-def recorded(scale: str, study: str = "gender_age") -> Record | None:
-    """The record of a scale; None where it is still to be made."""
+def recorded() -> dict[str, Record | None]:
+    """The records that the page is about, by names of their own; None where one is still to be made."""
+    own = {scale: ("gender_age", scale) for scale in ("script", "readme", "pictures", "people")}
+    return {name: _loaded(*of) for name, of in (own | {name: (name, "small") for name in PIXELS}).items()}
+
+
+def _loaded(study: str, scale: str) -> Record | None:
     try:
         return load(study, scale)
     except FileNotFoundError:
         return None
 
 
+def all_says(data: FaceEmbeddings, records: Mapping[str, Record | None]) -> Texts:
+    """Everything that the page glues.
+
+    Args:
+        records: "script", "readme", "pictures", "people", "utkface", "utkface_years".
+    """
+    says = data_say(data) | quotes_say() | settings_say() | second_script() | progress_says(records)
+    says |= script_says(records["script"], records["readme"])
+    says |= gains_say(records["people"], "people") | levels_say(records["people"], "people")
+    return (
+        says | gains_say(records["pictures"], "pictures") | pictures_say(records["utkface"], records["utkface_years"])
+    )
+
+
+def table_of(record: Record | None) -> pd.DataFrame | None:
+    """Its table, if it is there."""
+    return None if record is None else record.table
+
+
 def data_say(data: FaceEmbeddings) -> Texts:
     """Whose vectors the live part of the page is about, and how many people and pictures there are."""
     if data.source == STAND_IN:
         note = (
-            "The real embeddings are not at hand here: what runs live on this page runs on a synthetic stand-in, random "
-            "vectors made so that a look-up fares on them as on the real ones. Only what is marked as recorded is "
-            "about faces of people."
+            "The real embeddings are not at hand here: what runs live on this page runs on a synthetic stand-in, "
+            "random vectors made so that a look-up fares on them as on the real ones. Only what is recorded is about "
+            "people."
         )
     else:
         note = "What runs live on this page runs on the script's own embeddings, as the records do."
@@ -60,14 +88,19 @@ def quotes_say() -> Texts:
 
 def settings_say() -> Texts:
     """How the scales are trained, in numbers that prose needs."""
-    people, script, batch = SCALES["people"], SCALES["script"], SCALES["script"].batch_size
+    people, script = SCALES["people"], SCALES["script"]
     return {
-        "script_epochs": f"{script.steps[1] * batch // 3600}",
-        "people_epochs": f"{round(people.steps[1] * batch / 2800)}",
+        "script_epochs": f"{_epochs(script, SCRIPT)}",
+        "readme_epochs": f"{_epochs(SCALES['readme'], PLAIN)}",
+        "people_epochs": f"{_epochs(people, PEOPLE)}",
+        "live_epochs": f"{_epochs(SCALES['live'], PEOPLE)}",
         "settled": f"{people.momentum:g}",
         "script_momentum": f"{script.momentum:g}",
-        "live_epochs": f"{round(SCALES['live'].steps[1] * batch / 2800)}",
     }
+
+
+def _epochs(scale: FacesScale, samples: int) -> int:
+    return round(scale.steps[1] * scale.batch_size / samples)
 
 
 def accuracies(tables: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame:
@@ -97,21 +130,22 @@ def levels_by_split(tables: Mapping[str, pd.DataFrame | None], arms: Sequence[st
     return {arm: {name: found[arm] for name, found in levels.items() if arm in found} for arm in arms}
 
 
-def gains_say(record: Record | None, prefix: str) -> Texts:
-    """Of each pair under "prefix_pair": what the first gains over the second in both tasks' mean accuracy.
+def gains_say(record: Record | None, scale: str) -> Texts:
+    """Of each pair that the scale has, under "scale_pair": its gain in both tasks' mean accuracy.
 
     Where the cells have several draws the interval is over these, corrected for their overlap. Verdicts, under
-    "prefix_pair_verdict", wait until the record is comparable.
+    "scale_pair_verdict", wait until the record is comparable.
     """
     says = {}
     for name, pair in PAIRS.items():
-        says[f"{prefix}_{name}"], says[f"{prefix}_{name}_verdict"] = _told(record, *pair)
+        if {*pair} <= {*gender_age.names(scale)}:
+            says[f"{scale}_{name}"], says[f"{scale}_{name}_verdict"] = _told(record, *pair)
     return says
 
 
 def _told(record: Record | None, first: str, second: str) -> tuple[str, str]:
     if record is None or not _in_common(record, first, second):
-        return "not recorded yet", "not recorded yet"
+        return NOT_YET, NOT_YET
     found = better_over_draws(first, second)(record)["both"]
     return found.gain_text, found.verdict if record.comparable else "still being recorded"
 
@@ -128,14 +162,14 @@ def levels_say(record: Record | None, prefix: str) -> Texts:
     for arm, name in names.items():
         for task in TASKS:
             found = pd.Series(dtype=float) if record is None else level(record, arm, task, "accuracy")
-            says[f"{prefix}_{name}_{task}"] = f"{found.mean():.1f} %" if len(found) else "not recorded yet"
+            says[f"{prefix}_{name}_{task}"] = f"{found.mean():.1f} %" if len(found) else NOT_YET
     return says
 
 
 def script_says(record: Record | None, older: Record | None) -> Texts:
     """Where "about two percent" may come from: single pairs of runs, and the epoch that is best on the test."""
     says = gains_say(record, "script") | levels_say(record, "script")
-    says |= {"script_dense_best": "not recorded yet", "best_none": "not recorded yet", "best_dense": "not recorded yet"}
+    says |= {"script_dense_best": NOT_YET, "best_none": NOT_YET, "best_dense": NOT_YET}
     if record is not None and _in_common(record, "dense", "none"):
         quantity = record.quantities["both"]["accuracy"]
         says["script_dense_best"] = worded_gain(record.table, "dense", "none", "both", "best")
@@ -143,7 +177,7 @@ def script_says(record: Record | None, older: Record | None) -> Texts:
             added = level(record, arm, "both", "best") - level(record, arm, "both", "accuracy")
             says[f"best_{arm}"] = worded(summary(added), quantity)
     says |= gains_say(older, "readme")
-    says |= {"readme_least": "not recorded yet", "readme_most": "not recorded yet", "readme_two": "not recorded yet"}
+    says |= {"readme_least": NOT_YET, "readme_most": NOT_YET, "readme_two": NOT_YET}
     if older is not None and _in_common(older, "dense", "none"):
         by_seed = gains(older.table, "dense", "none", "both", "accuracy")
         says |= {"readme_least": f"{by_seed.min():+.2f}", "readme_most": f"{by_seed.max():+.2f}"}
@@ -158,13 +192,9 @@ def _where(found: Difference) -> str:
     return "above the interval" if found.high < CLAIM else "below it" if found.low > CLAIM else "inside the interval"
 
 
-def three_intervals(record: Record | None, names: Sequence[str] = tuple(PAIRS)[:-1]) -> pd.DataFrame:
-    """Gains in both tasks' mean accuracy with three intervals: over seeds, people, and draws of the split.
-
-    Args:
-        names: keys of `PAIRS`.
-    """
-    pairs = [PAIRS[name] for name in names if record is not None and _in_common(record, *PAIRS[name])]
+def three_intervals(record: Record | None) -> pd.DataFrame:
+    """Gains in both tasks' mean accuracy with three intervals: over seeds, people, and draws of the split."""
+    pairs = [pair for pair in PAIRS.values() if record is not None and _in_common(record, *pair)]
     rows = []
     for row in intervals(record, pairs, ["both"]).itertuples() if pairs else ():
         unit = unit_of(record.quantities["both"]["accuracy"])
@@ -186,9 +216,10 @@ def _ends(found: Difference) -> str:
     return f"{found.low:+.2f} to {found.high:+.2f}" if found.seeds > 1 else "one seed"
 
 
-def gains_by_draw(record: Record | None, names: Sequence[str]) -> tuple[dict[str, pd.Series], dict[str, Difference]]:
-    """For `xstitch_lib.page.plots.paired_differences`: pairs' gains draw by draw, and their corrected intervals."""
-    pairs = [PAIRS[name] for name in names if record is not None and _in_common(record, *PAIRS[name])]
+def gains_by_draw(record: Record | None) -> tuple[dict[str, pd.Series], dict[str, Difference]]:
+    """For `xstitch_lib.page.plots.paired_differences`: gains draw by draw, and their corrected intervals."""
+    drawn = ("logistic", "dense", "control")
+    pairs = [PAIRS[name] for name in drawn if record is not None and _in_common(record, *PAIRS[name])]
     values = {f"{first} − {second}": draw_gains(record, first, second, "both") for first, second in pairs}
     found = intervals(record, pairs, ["both"]) if pairs else None
     return values, {name: row.by_draw for name, row in zip(values, found.itertuples(), strict=True)} if pairs else {}
@@ -200,9 +231,8 @@ def progress_says(records: Mapping[str, Record | None]) -> Texts:
     for name, record in records.items():
         made = 0 if record is None else len(record.content["cells"])
         missing = 0 if record is None else len(record.missing)
-        whole = "not recorded yet" if record is None else f"{made} of {made + missing} runs"
+        whole = NOT_YET if record is None else f"{made} of {made + missing} runs"
         says[f"progress_{name}"] = whole if missing or record is None else f"all {made} runs"
-        says[f"draws_{name}"] = "several" if record is None else f"{len(draws(record)) or 1}"
     return says
 
 
@@ -216,6 +246,6 @@ def pictures_say(classes: Record | None, years: Record | None) -> Texts:
         for over in ("none", "self-stitch"):
             for task, metric in metrics.items():
                 there = record is not None and _in_common(record, "per channel", over)
-                text = worded_gain(record.table, "per channel", over, task, metric) if there else "not recorded yet"
+                text = worded_gain(record.table, "per channel", over, task, metric) if there else NOT_YET
                 says[f"{prefix}_{task}_over_{over.split('-')[0]}"] = text
     return says
