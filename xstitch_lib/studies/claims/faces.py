@@ -9,7 +9,7 @@ EMBEDDINGS = Group(
     "gender and age",
     "Gender and age from face embeddings, the re-implementation's second script",
     PAGE,
-    {"script": "embeddings, as the script", "pictures": "pictures apart", "people": "people apart"},
+    {"script": "the script's split", "pictures": "other splits by picture", "people": "people apart"},
     (
         Claim("README", "the dense unit gains over towers without units", ("gender_age",),
               better_over_draws("dense", "none"), over=NO_UNITS, beforehand=True),

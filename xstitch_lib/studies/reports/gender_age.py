@@ -104,14 +104,14 @@ def _epochs(scale: FacesScale, samples: int) -> int:
 
 
 def accuracies(tables: Mapping[str, pd.DataFrame | None]) -> pd.DataFrame:
-    """Mean accuracies in percent: a row an arm, a column a table and task; "" where nothing was run.
+    """Accuracies in percent: a row an arm, a column a table and task; "" where nothing was run.
 
     Args:
         tables: what they are called → tidy, as a `Record` has it; None, still to be made.
     """
     columns = {}
     for name, table in tables.items():
-        for task in TASKS:
+        for task in ("gender", "age"):
             found = {} if table is None else _levels(table, task)
             columns[f"{name}, {task}"] = pd.Series({arm: f"{value:.1f}" for arm, value in found.items()}, dtype=object)
     order = [arm.name for arm in gender_age.arms]
@@ -205,7 +205,7 @@ def three_intervals(record: Record | None) -> pd.DataFrame:
                 **{over: _ends(found) for over, found in _intervals_of(row).items()},
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows or [{"in points of accuracy": NOT_YET}])
 
 
 def _intervals_of(row) -> dict[str, Difference]:
