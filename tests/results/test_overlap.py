@@ -122,6 +122,13 @@ def test_a_claim_over_one_draw_is_decided_over_seeds():
     assert found.gain.noun == "seeds" and found.gain.seeds == 2
 
 
+def test_draws_that_all_gain_the_same_have_an_interval_of_no_width():
+    (row,) = intervals(a_record({"none": NONE, "dense": {place: x + 3 for place, x in NONE.items()}})).itertuples()
+    assert row.by_draw[:3] == (1.5, 1.5, 1.5) and row.p == 0
+    (row,) = intervals(a_record({"none": NONE, "dense": NONE})).itertuples()
+    assert row.by_draw.mean == 0 and row.p == 1
+
+
 def test_one_draw_is_too_few():
     one = {("fold 0", 0): 80, ("fold 0", 1): 90}
     with pytest.raises(ValueError, match="has 1 draws: an interval over draws needs two or more"):

@@ -108,7 +108,7 @@ def intervals(record: Record, pairs: Sequence[tuple[str, str]] | None = None, ta
 
     Args:
         record: one of a world with people, whose cells have several draws.
-        pairs: (first, second); None, the record's primary ones.
+        pairs: (first, second); None, the record's primary ones. Those that no seed has both of are left out.
         tasks: None, those of the record's metrics. The metric is accuracy.
 
     Returns:
@@ -119,7 +119,8 @@ def intervals(record: Record, pairs: Sequence[tuple[str, str]] | None = None, ta
     Raises:
         ValueError: if the record has fewer than two draws.
     """
-    pairs = [tuple(pair) for pair in record.content["primary"]] if pairs is None else pairs
+    asked = [tuple(pair) for pair in record.content["primary"]] if pairs is None else pairs
+    pairs = [(first, second) for first, second in asked if {*record.finished(first)} & {*record.finished(second)}]
     rows = []
     for task in tasks or record.content["metrics"]:
         found = [_three(record, *pair, task) for pair in pairs]
@@ -136,8 +137,8 @@ def _three(record: Record, first: str, second: str, task: str) -> tuple[Differen
         raise ValueError(f"{record} has {len(of_draws)} draws: an interval over draws needs two or more")
     sizes = record.per_class[record.per_class.metric.isin(["test", "train"])].groupby("metric").value.mean()
     by_draw = overlap_corrected(of_draws, sizes["test"], sizes["train"])
-    t = by_draw.mean / _overlap_error(of_draws, sizes["test"], sizes["train"])
-    p = float(2 * stats.t.sf(abs(t), len(of_draws) - 1))
+    error = _overlap_error(of_draws, sizes["test"], sizes["train"])
+    p = float(2 * stats.t.sf(abs(by_draw.mean) / error, len(of_draws) - 1)) if error else float(not by_draw.mean)
     return gain(record.table, first, second, task, "accuracy"), clustered(*people.to_numpy().T), by_draw, p
 
 

@@ -81,6 +81,10 @@ def test_a_record_that_is_not_whole_has_gains_and_no_verdict():
     assert says["people_dense"].startswith("-0.88 points (") and says["people_dense_verdict"] == "still being recorded"
     assert page.progress_says({"people": begun})["progress_people"] == "3 of 12 runs"
     assert page.three_intervals(begun)["over seeds"].tolist() == ["one seed"] * 3
+    cells = [cell for cell in begun.content["cells"] if cell["arm"] != "linear inside"]  # a primary pair lacks an arm
+    earlier = Record({**begun.content, "primary": [["dense", "none"], ["dense", "linear inside"]], "cells": cells})
+    assert page.gains_say(earlier, "people")["people_dense"] == says["people_dense"]
+    assert len(page.three_intervals(earlier)) == 1 and [*page.gains_by_draw(earlier)[0]] == ["dense − none"]
 
 
 def test_three_intervals_stand_beside_each_other_and_draws_are_drawn():

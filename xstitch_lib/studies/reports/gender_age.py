@@ -194,9 +194,8 @@ def _where(found: Difference) -> str:
 
 def three_intervals(record: Record | None) -> pd.DataFrame:
     """Gains in both tasks' mean accuracy with three intervals: over seeds, people, and draws of the split."""
-    pairs = [pair for pair in PAIRS.values() if record is not None and _in_common(record, *pair)]
     rows = []
-    for row in intervals(record, pairs, ["both"]).itertuples() if pairs else ():
+    for row in intervals(record, [*PAIRS.values()], ["both"]).itertuples() if record is not None else ():
         unit = unit_of(record.quantities["both"]["accuracy"])
         rows.append(
             {
@@ -218,11 +217,10 @@ def _ends(found: Difference) -> str:
 
 def gains_by_draw(record: Record | None) -> tuple[dict[str, pd.Series], dict[str, Difference]]:
     """For `xstitch_lib.page.plots.paired_differences`: gains draw by draw, and their corrected intervals."""
-    drawn = ("logistic", "dense", "control")
-    pairs = [PAIRS[name] for name in drawn if record is not None and _in_common(record, *PAIRS[name])]
-    values = {f"{first} − {second}": draw_gains(record, first, second, "both") for first, second in pairs}
-    found = intervals(record, pairs, ["both"]) if pairs else None
-    return values, {name: row.by_draw for name, row in zip(values, found.itertuples(), strict=True)} if pairs else {}
+    pairs = [PAIRS[name] for name in ("logistic", "dense", "control")]
+    rows = {} if record is None else {(r.first, r.second): r for r in intervals(record, pairs, ["both"]).itertuples()}
+    values = {f"{first} − {second}": draw_gains(record, first, second, "both") for first, second in rows}
+    return values, {name: row.by_draw for name, row in zip(values, rows.values(), strict=True)}
 
 
 def progress_says(records: Mapping[str, Record | None]) -> Texts:
