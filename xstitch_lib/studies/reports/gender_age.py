@@ -67,7 +67,7 @@ def table_of(record: Record | None) -> pd.DataFrame | None:
 
 
 def data_say(data: FaceEmbeddings) -> Texts:
-    """Whose vectors the live part of the page is about, and how many people and pictures there are."""
+    """Whose vectors the live part of the page is about, and how many numbers each has."""
     if data.source == STAND_IN:
         note = (
             "The real embeddings are not at hand here: what runs live on this page runs on a synthetic stand-in, "
@@ -76,8 +76,7 @@ def data_say(data: FaceEmbeddings) -> Texts:
         )
     else:
         note = "What runs live on this page runs on the script's own embeddings, as the records do."
-    of_picture = data.tensors["embedding"].shape[1]
-    return {"data_note": note, "people": f"{len(data.tensors['person'].unique())}", "numbers": f"{of_picture}"}
+    return {"data_note": note, "numbers": f"{data.tensors['embedding'].shape[1]}"}
 
 
 def quotes_say() -> Texts:
@@ -155,10 +154,8 @@ def _in_common(record: Record, first: str, second: str) -> set[int]:
 
 
 def levels_say(record: Record | None, prefix: str) -> Texts:
-    """Mean accuracies: of none, dense and the baselines in both tasks and in each, under "prefix_arm_task"."""
-    names = {"none": "none", "dense": "dense", "look-up": "look_up"}
-    names |= {"nearest neighbour": "neighbour", "logistic regression": "logistic"}
-    says = {}
+    """Mean accuracies of the arms that prose compares, in both tasks and in each, under "prefix_arm_task"."""
+    says, names = {}, {"none": "none", "dense": "dense", "look-up": "look_up", "logistic regression": "logistic"}
     for arm, name in names.items():
         for task in TASKS:
             found = pd.Series(dtype=float) if record is None else level(record, arm, task, "accuracy")
