@@ -50,6 +50,12 @@ def test_gains_by_setting_have_a_marker_an_arm_and_one_legend_entry_each():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y"]
 
 
+def test_levels_by_setting_have_a_line_an_arm_and_no_marker_where_there_is_no_level():
+    ax = plots.levels_by_setting({"x": {"here": 90, "there": 80}, "y": {"here": 85}}, "accuracy").axes[0]
+    assert np.allclose(drawn(ax, "D"), [[90, 85]]) and np.allclose(drawn(ax, "s"), [[80]])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["here", "there"]
+
+
 def test_gains_by_class_have_the_rarest_on_top_and_its_labels_beside_it():
     frame = pd.DataFrame({"class": ["vase", "wall"], "count": [9, 900], "gain": [1, 0], "low": [0, -1], "high": [2, 1]})
     left, right = plots.gains_by_class(frame, "points").axes

@@ -106,13 +106,27 @@ def test_three_intervals_stand_beside_each_other_and_folds_are_no_seeds():
 
 def test_a_claim_over_draws_is_decided_by_the_corrected_interval():
     finding = better_over_draws("dense", "none")(RECORD)["both"]
-    assert finding.gain.mean == pytest.approx(1) and finding.verdict == "undecided" and finding.unit == "points"
+    assert finding.gain.mean == pytest.approx(1) and finding.verdict == "undecided" and finding.bound == 0.5
+    assert "2 draws" in finding.note
     assert better_over_draws("dense", "linear inside")(RECORD) == {}
     draws = {(f"fold {i}", 2 * i + j): 50 + 10 * j for i in range(6) for j in (0, 1)}
     gaining = {place: value + 4 + 0.1 * (place[1] % 3) for place, value in draws.items()}
     assert (
         better_over_draws("dense", "none")(a_record({"none": draws, "dense": gaining}))["both"].verdict == "supported"
     )
+
+
+def test_a_claim_over_one_draw_is_decided_over_seeds():
+    cells = [cell | {"per_class": {}} for cell in RECORD.content["cells"]]
+    found = better_over_draws("dense", "none")(Record({**RECORD.content, "cells": cells}))["both"]
+    assert found.gain.noun == "seeds" and found.gain.seeds == 2
+
+
+def test_draws_that_all_gain_the_same_have_an_interval_of_no_width():
+    (row,) = intervals(a_record({"none": NONE, "dense": {place: x + 3 for place, x in NONE.items()}})).itertuples()
+    assert row.by_draw[:3] == (1.5, 1.5, 1.5) and row.p == 0
+    (row,) = intervals(a_record({"none": NONE, "dense": NONE})).itertuples()
+    assert row.by_draw.mean == 0 and row.p == 1
 
 
 def test_one_draw_is_too_few():

@@ -2,17 +2,20 @@
 
 import torch
 
+from xstitch_lib.data.faces import by_picture
 from xstitch_lib.results import paper
 from xstitch_lib.unit import cross_stitch
 
 UNITS = (12544, 6272, 2048)  # both towers' numbers at the re-implementation's three units
 PER_CHANNEL = (32, 64, 1024)  # channels there
+PEOPLE, PICTURES = 100, 20  # of the second script's data, which list one person's pictures after another's
+FACE_UNITS = (64, 64, 64)  # both towers' numbers at each of its units
 
 
 def said() -> dict[str, str]:
     """Everything that the page of errata glues: quotations under "quote_…", numbers under their own names."""
     quotes = {f"quote_{name.replace(' ', '_')}": text for name, (_, text) in paper.QUOTES.items()}
-    return quotes | equation_3() | tables() | figure_2() | magnitudes() | dense()
+    return quotes | equation_3() | tables() | figure_2() | magnitudes() | dense() | second_script()
 
 
 def equation_3() -> dict[str, str]:
@@ -107,3 +110,19 @@ def dense() -> dict[str, str]:
     """Weights of the re-implementation's units: a dense matrix over all numbers of both towers at each."""
     both = sum(PER_CHANNEL)
     return {"dense_weights": f"{sum([n**2 for n in UNITS]) / 1e6:.1f}", "channel_weights": f"{4 * both:,}"}
+
+
+def second_script() -> dict[str, str]:
+    """Whom the script on gender and age tests: its permutation, and the people whose pictures that puts on both sides.
+
+    >>> second_script()["face_test_people"], second_script()["face_known_people"]
+    ('89', '89')
+    """
+    test, train = [{*(who // PICTURES).tolist()} for who in by_picture(PEOPLE * PICTURES).values()][::-1]
+    return {
+        "face_people": f"{PEOPLE}",
+        "face_test_pictures": f"{len(by_picture(PEOPLE * PICTURES)['test'])}",
+        "face_test_people": f"{len(test)}",
+        "face_known_people": f"{len(test & train)}",
+        "face_unit_weights": f"{sum([n**2 for n in FACE_UNITS]):,}",
+    }

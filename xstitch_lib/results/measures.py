@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from xstitch_lib.results import paper
+from xstitch_lib.results.bounds import bound
 from xstitch_lib.results.findings import (
     SUPPORTED,
     Finding,
@@ -20,7 +21,7 @@ from xstitch_lib.results.findings import (
     found_gain,
     p_value,
 )
-from xstitch_lib.results.overlap import intervals
+from xstitch_lib.results.overlap import draws, intervals
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import gains, holm, summary
 from xstitch_lib.tasks.quantities import Quantities
@@ -67,9 +68,14 @@ def better(first: str, second: str, metrics: Mapping[str, str] | None = None) ->
 
 @of_arms_that_ran
 def better_over_draws(first: str, second: str) -> Measure:
-    """The same where a cell has several draws, folds for instance: Nadeau and Bengio's interval and Holm's p decide."""
+    """The same where a cell has several draws, folds for instance: Nadeau and Bengio's interval and Holm's p decide.
+
+    Of a record whose cells have one draw it is `better`.
+    """
 
     def measure(record: Record) -> dict[str, Finding]:
+        if not draws(record):
+            return better(first, second)(record)
         primary = [tuple(pair) for pair in record.content["primary"]]
         rows = intervals(record, primary if (first, second) in primary else [(first, second)])
         rows = rows[(rows["first"] == first) & (rows.second == second)]
@@ -80,6 +86,8 @@ def better_over_draws(first: str, second: str) -> Measure:
             found[row.task] = Finding(
                 *(row.by_draw, quantity.difference_unit, quantity.digits, row.metric, (first, second)),
                 *(row.p, row.holm, row.by_draw.mean),
+                bound=bound(row.task, row.metric),
+                note=f"over {row.by_draw.seeds} draws of the split, corrected for their overlap",
             )
         return found
 

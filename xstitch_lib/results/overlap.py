@@ -74,11 +74,16 @@ def clustered(differences: Sequence[float], sizes: Sequence[float]) -> OfPeople:
     return OfPeople(*_interval(mean, error, count))
 
 
+def draws(record: Record) -> list[str]:
+    """The names of a record's draws; none where a cell has one."""
+    rows = record.per_class
+    return [*rows[rows.task == "both"]["class"].unique()]
+
+
 def draw_gains(record: Record, first: str, second: str, task: str, metric: str = "accuracy") -> pd.Series:
     """How much better one arm is than another in each draw, by the draw's name, averaged over seeds that both have."""
     rows = record.per_class
-    names = rows[rows.task == "both"]["class"].unique()
-    return _gains(record, rows[rows["class"].isin(names)], first, second, task, metric)
+    return _gains(record, rows[rows["class"].isin(draws(record))], first, second, task, metric)
 
 
 def person_gains(record: Record, first: str, second: str, task: str) -> pd.DataFrame:
@@ -103,7 +108,7 @@ def intervals(record: Record, pairs: Sequence[tuple[str, str]] | None = None, ta
 
     Args:
         record: one of a world with people, whose cells have several draws.
-        pairs: (first, second); None, the record's primary ones.
+        pairs: (first, second); None, the record's primary ones. Those that no seed has both of are left out.
         tasks: None, those of the record's metrics. The metric is accuracy.
 
     Returns:
@@ -114,7 +119,8 @@ def intervals(record: Record, pairs: Sequence[tuple[str, str]] | None = None, ta
     Raises:
         ValueError: if the record has fewer than two draws.
     """
-    pairs = [tuple(pair) for pair in record.content["primary"]] if pairs is None else pairs
+    asked = [tuple(pair) for pair in record.content["primary"]] if pairs is None else pairs
+    pairs = [(first, second) for first, second in asked if {*record.finished(first)} & {*record.finished(second)}]
     rows = []
     for task in tasks or record.content["metrics"]:
         found = [_three(record, *pair, task) for pair in pairs]
@@ -131,8 +137,8 @@ def _three(record: Record, first: str, second: str, task: str) -> tuple[Differen
         raise ValueError(f"{record} has {len(of_draws)} draws: an interval over draws needs two or more")
     sizes = record.per_class[record.per_class.metric.isin(["test", "train"])].groupby("metric").value.mean()
     by_draw = overlap_corrected(of_draws, sizes["test"], sizes["train"])
-    t = by_draw.mean / _overlap_error(of_draws, sizes["test"], sizes["train"])
-    p = float(2 * stats.t.sf(abs(t), len(of_draws) - 1))
+    error = _overlap_error(of_draws, sizes["test"], sizes["train"])
+    p = float(2 * stats.t.sf(abs(by_draw.mean) / error, len(of_draws) - 1)) if error else float(not by_draw.mean)
     return gain(record.table, first, second, task, "accuracy"), clustered(*people.to_numpy().T), by_draw, p
 
 

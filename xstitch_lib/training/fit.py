@@ -122,6 +122,7 @@ def fit(
         history.add_metrics(step, found)
         return best is not None and best.look(step, net, found, wanted)
 
+    parameters = [*net.parameters(), *objective.parameters()]
     with own_random_state(recipe.seed + 1000 * rank, device):
         done = checkpoint.restore()
         if done < steps:
@@ -148,7 +149,7 @@ def fit(
                 sums = overall + sums
             for parameter in [p for p in objective.parameters() if processes > 1 and p.grad is not None]:
                 parameter.grad = accelerator.reduce(parameter.grad, "mean")  # as the model does by itself
-            norm = clip_gradient(nn.ModuleList([net, objective]), recipe.clip)
+            norm = clip_gradient(parameters, recipe.clip)
             *values, norm = torch.cat([sums.flatten(), norm[None]]).tolist()  # one wait for the device
             totals = dict(zip(names, values, strict=False))
             try:

@@ -1,7 +1,7 @@
 """What the optimizer is given: weights and alphas apart, and the schedules of their rates."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -87,9 +87,9 @@ def factors(schedule: Schedule, steps: int) -> list[float]:
     return values
 
 
-def clip_gradient(net: nn.Module, clip: float | None) -> Tensor:
-    """Shrink the gradient of all parameters together to a norm of ``clip``; return the norm it had."""
-    params = [p for p in net.parameters() if p.grad is not None]
+def clip_gradient(parameters: Iterable[Tensor], clip: float | None) -> Tensor:
+    """Shrink the gradient of these parameters together to a norm of ``clip``; return the norm it had."""
+    params = [p for p in parameters if p.grad is not None]
     norm = nn.utils.get_total_norm([p.grad for p in params])
     if clip is not None:
         nn.utils.clip_grads_with_norm_(params, clip, norm)

@@ -55,7 +55,7 @@ class DenseUnit(Unit):
         # one product a task, not one split afterwards: an in-place ReLU may follow, which views of one tensor forbid
         rows = self.alpha.split(self.sizes)
         mixed = [F.linear(everything, row.to(everything.dtype)) for row in rows]
-        return [y.unflatten(1, x.shape[1:]) for y, x in zip(mixed, maps, strict=True)]
+        return [y.reshape(x.shape) for y, x in zip(mixed, maps, strict=True)]
 
     def multiplies(self, mixed: Sequence[Tensor]) -> int:
         return len(mixed[0]) * self.alpha.numel()

@@ -6,6 +6,7 @@ from xstitch_lib.page.plots.comparisons import (
     gain_bars,
     gains_by_class,
     gains_by_setting,
+    levels_by_setting,
     paired_differences,
     settings_dots,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "gains_by_setting",
     "gallery",
     "learned_alphas",
+    "levels_by_setting",
     "looked_at",
     "magnitudes",
     "map_grid",

@@ -114,6 +114,27 @@ def gains_by_setting(
     return figure
 
 
+def levels_by_setting(levels: Mapping[str, Mapping[str, float]], xlabel: str) -> Figure:
+    """A row an arm, a marker a setting, and a line from one to the next: what each loses between them.
+
+    Args:
+        levels: arm → setting → mean; an arm may lack some.
+        xlabel: what they are.
+    """
+    settings = list(dict.fromkeys([name for found in levels.values() for name in found]))
+    figure, ax = plt.subplots(figsize=(6.4, 0.42 * len(levels) + 1.5))
+    colours = [COLOURS["c"], COLOURS["mixed"], COLOURS["muted"]]
+    for row, found in enumerate(levels.values()):
+        ax.plot([*found.values()], [row] * len(found), color=COLOURS["muted"], lw=1.2, zorder=1)
+    for setting, colour, marker in zip(settings, colours, "Dso", strict=False):
+        there = [(found[setting], row) for row, found in enumerate(levels.values()) if setting in found]
+        ax.plot(*zip(*there, strict=True), marker, ms=7, color=colour, label=setting)
+    ax.set(yticks=range(len(levels)), yticklabels=list(levels), xlabel=xlabel, ylim=(len(levels) - 0.5, -0.5))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(settings))
+    figure.tight_layout()
+    return figure
+
+
 def gains_by_class(classes: pd.DataFrame, unit: str, counted: str = "labelled pixels") -> Figure:
     """The paper's figure 6: a row a class, the rarest on top, with its gain, its 95 % interval and its count of labels.
 

@@ -30,6 +30,7 @@ TASKS = {
     "second": "second label",
     "gender": "gender",
     "age": "age",
+    "years": "age in years",
     "all": "both tasks",
 }
 
