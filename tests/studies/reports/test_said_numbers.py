@@ -9,13 +9,15 @@ import pytest
 from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.record import load
 from xstitch_lib.results.statistics import gain
+from xstitch_lib.studies import table6 as SIX_STUDY
 from xstitch_lib.studies.claims import GROUPS
-from xstitch_lib.studies.reports import ablations, alphas, fig2, relatedness, starved, verdict
+from xstitch_lib.studies.reports import ablations, alphas, fig2, relatedness, starved, table6, verdict
 from xstitch_lib.studies.reports.wording import contrasts_shown
 
 BOOK = Path(__file__).parents[3] / "book"
 ONE, TWO, THREE = [load(name, "medium") for name in ("table1", "table2", "table3")]
 ROOMS, NYU = [load("table5", scale) for scale in ("small", "medium")]
+SIX = load("table6", "small")
 
 
 def asked(stem, prefix=""):
@@ -40,6 +42,7 @@ def test_what_chapter_looking_inside_asks_for_is_said():
     rooms = load("alphas", "small")
     said = alphas.shares_say(rooms) | alphas.partners_say(rooms)
     said |= alphas.nyu_says(NYU, ONE) | alphas.ranges_say(rooms, ONE)
+    said |= alphas.second_pair_says(SIX)
     live = {"alphas_runtime", "rescaled_difference", "grown", "match_one", "match_two", "match_aligned"}
     assert asked("10_looking_inside") - live <= {*said}
     assert alphas.gaps(ONE).shape == (6, 7) and list(alphas.nyu_layers(NYU).index) == alphas.UNITS
@@ -48,12 +51,25 @@ def test_what_chapter_looking_inside_asks_for_is_said():
 def test_what_chapter_data_starved_asks_for_is_said():
     few, tuned = [load(name, "small") for name in ("few_labels", "few_labels_tuned")]
     said = starved.rooms_say(ROOMS) | starved.nyu_says(NYU, load("latent_map", "medium"))
-    said |= starved.few_labels_say(few, tuned, ROOMS)
+    said |= starved.few_labels_say(few, tuned, ROOMS) | starved.attributes_say(SIX)
     assert asked("09_data_starved_categories") - {"starved_runtime", "zero_in_both"} <= {*said}
     found = starved.with_intervals(ROOMS)
     assert (
         found["count"].is_monotonic_increasing and (found.low <= found.gain).all() and (found.gain <= found.high).all()
     )
+
+
+def test_what_chapter_detection_and_attributes_asks_for_is_said():
+    said = table6.table_says(SIX) | table6.scale_says(SIX_STUDY.scale("small"))
+    for name, says in (
+        ("units_rates", table6.rates_say),
+        ("foreground", table6.foreground_says),
+        ("few_attributes", table6.few_attributes_say),
+        ("attribute_loss", table6.losses_say),
+        ("units_places", table6.places_say),
+    ):
+        said |= says(load(name, "small"))
+    assert asked("14_detection_and_attributes") - {"table6_runtime"} <= {*said}
 
 
 def test_what_the_front_page_and_page_verdict_ask_for_is_said():
@@ -97,7 +113,7 @@ def test_every_group_links_to_a_page_that_there_is(about):
 
 
 def test_what_the_chapters_on_splits_and_on_related_labels_ask_for_is_said():
-    said = fig2.splits_say(load("fig2", "small"))
+    said = fig2.splits_say(load("fig2", "small")) | fig2.second_pair_says(load("fig2_regions", "small"))
     assert asked("06_where_should_tasks_share") - {"fig2_runtime", "live_recipe", "small_recipe"} <= {*said}
     said = relatedness.dial_says(load("relatedness", "small"))
     assert asked("11_how_related_must_tasks_be") - {"related_runtime"} <= {*said}
