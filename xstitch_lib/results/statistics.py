@@ -128,11 +128,16 @@ def relative_gain(table: pd.DataFrame, first: str, second: str, metrics: Mapping
     >>> relative_gain(table, "a", "b", {"seg": "mIU"}).mean
     20.0
     """
+    return summary(relative_gains(table, first, second, metrics))
+
+
+def relative_gains(table: pd.DataFrame, first: str, second: str, metrics: Mapping[str, str]) -> pd.Series:
+    """The same, one value a seed."""
     shares = []
     for task, metric in metrics.items():
         level = table[(table.arm == second) & (table.task == task) & (table.metric == metric)].value.mean()
         shares.append(100 * gains(table, first, second, task, metric) / level)
-    return summary(sum(shares) / len(shares))
+    return sum(shares) / len(shares)
 
 
 def class_gains(per_class: pd.DataFrame, first: str, second: str, metric: str = "IU") -> pd.DataFrame:
