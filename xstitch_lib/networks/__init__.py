@@ -2,6 +2,7 @@
 
 from xstitch_lib.networks import towers
 from xstitch_lib.networks.ensemble import Ensemble, ensemble
+from xstitch_lib.networks.fold import fold
 from xstitch_lib.networks.mtan import MTAN, mtan
 from xstitch_lib.networks.shared import MTLShared, mtl_shared
 from xstitch_lib.networks.split import Split, split
@@ -16,6 +17,7 @@ __all__ = [
     "Split",
     "Stitched",
     "ensemble",
+    "fold",
     "mtan",
     "mtl_shared",
     "split",
