@@ -111,9 +111,9 @@ class Uncertainty(Objective):
         return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in self.logs.items()])
 
 
-def shared_run():
+def shared_run(**more):
     net, options = stitched(), {"unit_lr_scale": 10, "weight_decay": 0.01, "clip": 1.0, "objective": Uncertainty}
-    return net, train(net, samples(37, missing=0.5), batch_size=15, **options)
+    return net, train(net, samples(37, missing=0.5), batch_size=15, **options, **more)
 
 
 def interrupted(net, **options):
@@ -142,6 +142,7 @@ def be_one_of_two(folder):
     assert interrupted(stitched(dropout=0.5), augment=Noise(stop_at=7), **options)
     train(resumed, augment=Noise(), **options)
     assert_same(weights(resumed), weights(straight))
+    shared_run(resume=folder / "begun by two.ckpt", after_step=lambda step, losses: step == 5)
     (folder / f"resumed by {torch.distributed.get_rank()}").touch()
 
 

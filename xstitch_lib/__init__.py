@@ -2,7 +2,7 @@
 
 from xstitch_lib import data, studies, tasks
 from xstitch_lib.looking import Cost, align, cost, sharing
-from xstitch_lib.networks import ensemble, mtl_shared, split, stitch, towers
+from xstitch_lib.networks import ensemble, fold, mtl_shared, split, stitch, towers
 from xstitch_lib.results import paper, record
 from xstitch_lib.training import augment, weighting
 from xstitch_lib.training.best import Best
@@ -30,6 +30,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "fit",
+    "fold",
     "mtl_shared",
     "paper",
     "parameter_groups",

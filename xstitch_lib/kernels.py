@@ -15,9 +15,14 @@ Mix = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
 
 
 def per_channel(alpha: Tensor, like: Tensor) -> Tensor:
-    """(C or 1, T, T) → (T, T, 1, C or 1, 1, ...) in the dtype of the maps (B, C, ...): entry i, j multiplies map j."""
-    weights, tasks = alpha.to(like.dtype).permute(1, 2, 0), alpha.shape[1]
-    return weights.reshape(tasks, tasks, 1, -1, *[1] * (like.ndim - 2))
+    """(C or 1, T, T) → (T, T, 1, C or 1, 1, ...) in the dtype of the maps (B, C, ...): entry i, j multiplies map j.
+
+    Contiguous: where channels come last, loops run along them, and take several at a time only of neighbours. For the
+    compiler they are a buffer of their own (`as_strided`), or it would read them from alpha one by one.
+    """
+    weights, tasks = alpha.to(like.dtype).permute(1, 2, 0).contiguous(), alpha.shape[1]
+    weights = weights.reshape(tasks, tasks, 1, -1, *[1] * (like.ndim - 2))
+    return weights.as_strided(weights.shape, weights.stride()) if torch.compiler.is_compiling() else weights
 
 
 def add_product(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
@@ -25,6 +30,14 @@ def add_product(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     if not torch.compiler.is_compiling() and any([is_batched(t) for t in (total, x, weight)]):
         return total + x * weight  # of autograd.grad(is_grads_batched=True): many do not fit into the place of one
     return total.addcmul_(x, weight)
+
+
+def channel_sum(product: Tensor, rows: bool, dtype: torch.dtype) -> Tensor:
+    """(B, C, ...) → (C,), the sum over samples and places; with ``rows`` in the loops of `compiled`, to merge with."""
+    if rows:
+        batch, channels, *space = product.shape
+        return product.reshape(batch, channels, math.prod(space)).sum(2, dtype=dtype).sum(0)
+    return product.sum([0, *range(2, product.ndim)], dtype=dtype)
 
 
 def compiled(mix: Mix, alpha: Tensor, maps: Sequence[Tensor], rows: bool) -> tuple[Tensor, ...]:

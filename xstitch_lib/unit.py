@@ -4,7 +4,6 @@ Misra et al., "Cross-stitch Networks for Multi-task Learning", CVPR 2016, sectio
 Shown and derived in the chapters "The cross-stitch unit" and "Deriving and verifying backpropagation".
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -119,17 +118,17 @@ class CrossStitch(torch.autograd.Function):
     def backward(ctx, *grads: Tensor):
         alpha, *maps = ctx.saved_tensors
         grad_alpha, grad_maps = None, [None] * len(maps)
+        rows = torch.compiler.is_compiling() and all([x.is_contiguous() for x in maps])
         if any(ctx.needs_input_grad[1:]):
             # Eq. 2: dL/dx_j = sum over i of alpha_ij dL/dx~_i, which is Eq. 1 with alpha transposed
             back = alpha.transpose(1, 2)
             if torch.compiler.is_compiling():
-                rows = all([x.is_contiguous() for x in maps])
                 grad_maps = kernels.compiled(_weighted_sums, back, grads, rows)
             else:
                 grad_maps = CrossStitch.apply(back, *grads)
         if ctx.needs_input_grad[0]:
             # Eq. 3, corrected: dL/dalpha_ij = sum over batch and locations of dL/dx~_i x_j
-            grad_alpha = _correlate(alpha, grads, maps)
+            grad_alpha = _correlate(alpha, grads, maps, rows)
         return grad_alpha, *grad_maps
 
     @staticmethod
@@ -148,9 +147,8 @@ def _weighted_sums(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple(sums)
 
 
-def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor]) -> Tensor:
-    grads, maps = [[x.reshape(*x.shape[:2], math.prod(x.shape[2:])) for x in xs] for xs in (grads, maps)]
-    sums = torch.stack([(g * x).sum(2, dtype=alpha.dtype) for g in grads for x in maps]).sum(1)
+def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor], rows: bool) -> Tensor:
+    sums = torch.stack([kernels.channel_sum(g * x, rows, alpha.dtype) for g in grads for x in maps])
     per_channel = sums.T.reshape(-1, len(maps), len(maps))
     return per_channel if alpha.shape[0] > 1 else per_channel.sum(0, keepdim=True)
 

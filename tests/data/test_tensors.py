@@ -4,9 +4,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from xstitch_lib.data import TensorData
-from xstitch_lib.tasks import SurfaceNormals
+from xstitch_lib.tasks import Classification, SurfaceNormals
 from xstitch_lib.training.batches import Batches
 from xstitch_lib.training.evaluation import evaluate
+from xstitch_lib.training.fit import fit
 
 
 @pytest.fixture
@@ -131,3 +132,16 @@ def test_tasks_check_fit_and_measure_what_is_decoded():
     small.tensors["normals"][240] = 3  # past the first samples that are looked at
     with pytest.raises(ValueError, match="needs unit normals 'normals'"):
         evaluate(net, {"n": task}, small)
+
+
+def test_a_decoder_that_reads_files_is_asked_for_the_first_samples_and_a_steps_alone():
+    read = []
+
+    class Files(TensorData):
+        def decode(self, batch):
+            read.append(batch["image"].numel())
+            return {**batch, "image": torch.zeros((*batch["image"].shape, 4))}
+
+    data = Files({"image": torch.arange(400), "y": torch.arange(400) % 2})
+    fit(torch.nn.Linear(4, 2), {"y": Classification("y", 2)}, data, steps=1, lr=0.1, batch_size=8)
+    assert sum(read) <= 8 + 8 + 4  # what is peeked at stands beside

@@ -111,10 +111,13 @@ def test_a_layer_that_runs_twice_is_refused_with_its_name():
         stitch(towers("resnet18"), ["layer1.0.relu"], X[:1])
 
 
-def test_a_refusal_quotes_the_line_also_in_a_library_whose_folder_is_named_like_torch():
+def test_detectors_which_take_lists_of_pictures_are_refused_in_one_sentence_with_the_line():
+    """It quotes torchvision, whose folder's name begins like torch's."""
     pair = {task: models.detection.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None) for task in "ab"}
-    with pytest.raises(ValueError, match=r"at ssd.py:\d+: for .*subclass of it, for it is in an installed lib"):
-        stitch(pair, ["backbone.features.0.1"], X[:1])
+    message = r"^tower 'a' \(SSD\) takes a list of pictures, .* net one batch, at ssd.py:\d+: for .*: join its backbone"
+    for join in (lambda at: stitch(pair, [at], X[:1]), lambda at: split(pair.__getitem__, pair, at)):
+        with pytest.raises(ValueError, match=message):
+            join("backbone.features.0.1")
 
 
 def test_compiled_and_scripted_towers_are_refused_with_what_to_stitch():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from accelerate import Accelerator
-from training_runs import TASKS, Noise, assert_same, samples, stitched, train, weights
+from training_runs import TASKS, Noise, assert_same, assert_same_history, samples, stitched, train, weights
 
 from xstitch_lib.training.best import Best
 from xstitch_lib.training.checkpoint import CheckpointError, RandomState
@@ -40,6 +40,27 @@ def test_a_run_with_a_best_resumes_to_the_same(tmp_path):
         train(net, steps=8, best=found[-1], **options)
     assert (found[0].step, found[0].value) == (found[1].step, found[1].value)
     assert_same(weights(nets[0]), weights(nets[1]))
+
+
+def test_a_run_that_ended_early_is_saved_there_and_is_not_gone_on_with(tmp_path):
+    path, values = tmp_path / "run.ckpt", [10.0, 30.0, 30.0, 20.0]
+    options = {"steps": 8, "snapshots": 5, "resume": path}
+    nets, histories = [stitched(), stitched(seed=5)], []
+    for net, found in zip(nets, (values, []), strict=True):  # the second would ask for another value
+        best = Best("a", "accuracy", patience=2)
+        histories.append(train(net, validation=watched(found)[0], best=best, **options))
+        assert (best.step, torch.load(path, weights_only=True)["step"]) == (2, 6)
+    assert_same(weights(nets[0]), weights(nets[1]))
+    assert_same_history(*histories)
+
+
+def test_a_run_that_a_function_ended_is_saved_there_and_goes_on(tmp_path):
+    straight, net, path = stitched(), stitched(), tmp_path / "run.ckpt"
+    train(straight, steps=8)
+    train(stitched(), steps=8, resume=path, after_step=lambda step, losses: step == 3)
+    assert torch.load(path, weights_only=True)["step"] == 3
+    train(net, steps=8, resume=path)
+    assert_same(weights(net), weights(straight))
 
 
 def test_a_function_sees_every_steps_losses():

@@ -372,7 +372,7 @@ def test_what_is_watched_may_leave_the_network_in_any_mode_and_give_numbers_of_a
         train(stitched(), validation=lambda net: {"a": {"val loss": 1.0}})
 
 
-def test_two_processes_give_the_result_of_one(tmp_path):
+def test_two_processes_give_the_result_of_one_and_one_goes_on_where_two_stopped(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, training_runs.__file__, str(tmp_path)], check=True, env=environment)
@@ -384,3 +384,6 @@ def test_two_processes_give_the_result_of_one(tmp_path):
     train(alone, tasks={"a": TASKS["a"]}, weight_decay=0.1)
     torch.testing.assert_close(partly, weights(alone), rtol=1e-5, atol=1e-6)
     assert all([(tmp_path / f"resumed by {rank}").exists() for rank in range(2)])
+    with pytest.warns(UserWarning, match="begun in 2 processes and goes on in 1: not bit for bit"):
+        resumed, _ = shared_run(resume=tmp_path / "begun by two.ckpt")
+    torch.testing.assert_close(weights(resumed), weights(one), rtol=1e-5, atol=1e-6)

@@ -18,7 +18,7 @@ from torch.utils.data import (
 )
 
 from xstitch_lib.data.ragged import Ragged
-from xstitch_lib.data.source import Batch, Source
+from xstitch_lib.data.source import FIRST, Batch, Source
 
 # of a DataLoader: how it reads; which samples, and in what order, is for `Batches` to say
 READING = ("num_workers", "pin_memory", "timeout", "worker_init_fn", "multiprocessing_context", "prefetch_factor")
@@ -113,7 +113,7 @@ class LazyData(Source):
 
     def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
         """`Source.check`, of the first samples alone."""
-        look({name: x.to(device or self.device) for name, x in self.draw(torch.arange(min(8, len(self)))).items()})
+        look({name: x.to(device or self.device) for name, x in self.draw(torch.arange(min(FIRST, len(self)))).items()})
 
     def to(self, device: torch.device | str) -> Self:
         other = copy(self)

@@ -10,6 +10,7 @@ from torch import Tensor
 from xstitch_lib.data.ragged import Ragged
 
 IGNORE = -1  # the label of a sample or pixel whose class is unknown
+FIRST = 8  # samples that are looked at of those that take time to read
 
 Batch = dict[str, Tensor | Ragged]  # name → one entry a sample
 

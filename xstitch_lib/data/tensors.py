@@ -1,7 +1,7 @@
 """Data sets that live in memory: a batch is an index_select, nothing waits for Python."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Self
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from xstitch_lib.data.ragged import Ragged
-from xstitch_lib.data.source import IGNORE, Batch, Source
+from xstitch_lib.data.source import FIRST, IGNORE, Batch, Source
 
 __all__ = ["IGNORE", "TensorData", "fingerprint"]
 
@@ -91,6 +91,23 @@ class TensorData(Source, Dataset):
         for start in range(0, len(self), size):
             some = {name: tensor[start : start + size].to(device) for name, tensor in self.tensors.items()}
             yield self.decode(some)
+
+    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
+        """`Source.check`; of samples that a subclass decodes, inputs are decoded for the first alone.
+
+        A decoder may read files. One that needs the inputs for the labels has these looked at in the first alone, too.
+        """
+        if type(self).decode is TensorData.decode:
+            return super().check(look, device)
+        look(next(self.batches(FIRST, device)))
+        for start in range(0, len(self), 100):
+            stored = {name: tensor[start : start + 100].to(device) for name, tensor in self.tensors.items()}
+            inputs = {name: stored.pop(name) for name in self.inputs}
+            try:
+                labels = self.decode(stored)
+            except KeyError:
+                return
+            look(inputs | labels)
 
     def take(self, rows: slice | Tensor) -> Self:
         """A data set of these samples, with what stands beside them."""

@@ -1,5 +1,6 @@
 """A tower as a torch.fx graph, in which only the modules around the joined layers are opened."""
 
+import inspect
 import random
 import traceback
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,12 @@ def trace(
             if any([node.op == "get_attr" and not node.target.startswith("tower.") for node in graph.nodes]):
                 raise ValueError("it makes a tensor, which a trace freezes: register it as a buffer")
         except Exception as error:
+            if _takes_lists(tower):
+                raise ValueError(
+                    f"tower {task!r} ({type(tower).__name__}) takes a list of pictures, as detectors do, and a joined "
+                    f"net one batch{line(traceback.extract_tb(error.__traceback__))}: join its backbone, or take "
+                    "towers of xs.towers such as small_fast_rcnn"
+                ) from error
             kinds = ", ".join(sorted({type(module).__name__ for module in tracer.opened}))
             at, these = (f"at {', '.join(layers)}", "a joined layer") if around else ("before its head", "the head")
             raise ValueError(
@@ -65,6 +72,12 @@ def trace(
     return graph, {
         name: only_output(task, name, tracer.outputs[tower.get_submodule(name)], fx.Proxy).node for name in layers
     }
+
+
+def _takes_lists(tower: nn.Module) -> bool:
+    """Whether the first input of a tower is declared to be a list."""
+    first = next(iter(inspect.signature(tower.forward).parameters.values()), None)
+    return first is not None and str(first.annotation).lower().removeprefix("typing.").startswith("list")
 
 
 def only_output(task: str, name: str, outputs: list, kind: type) -> Any:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -25,6 +25,7 @@ from xstitch_lib.tasks import Task
 from xstitch_lib.training.checkpoint import CheckpointError
 from xstitch_lib.training.fit import fit
 from xstitch_lib.training.history import History
+from xstitch_lib.training.objective import Objective
 from xstitch_lib.training.optim import constant, cosine, warmup
 from xstitch_lib.training.recipe import Recipe
 
@@ -64,8 +65,7 @@ class Bench:
 
     def fresh(self, weights: str = "a") -> dict[str, nn.Sequential]:
         """A tower for each task, of the random initialisation called ``weights``; see `World.one_start`."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(f"{self.seed} weights {weights}{self.world.draw}"))
+        with self.drawing(f"weights {weights}"):
             towers = {task: self.world.tower(task) for task in self.world.tasks}
         first, *others = towers.values()
         for tower in others if self.world.one_start else []:
@@ -73,6 +73,13 @@ class Bench:
             shared = {name: x for name, x in first.state_dict().items() if x.shape == own[name].shape}
             tower.load_state_dict(shared, strict=False)
         return towers
+
+    @contextmanager
+    def drawing(self, what: str) -> Iterator[None]:
+        """Within the block torch's global generator gives the random numbers of this seed that are called ``what``."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(f"{self.seed} {what}{self.world.draw}"))
+            yield
 
     def one_task(self, weights: str = "a", order: str = "a") -> tuple[dict[str, nn.Module], History]:
         """A trained tower for each task: the first phase, which all arms that start from it share.
@@ -93,8 +100,12 @@ class Bench:
         name: str,
         order: str = "a",
         unit_lr_scale: float = 1.0,
+        objective: Callable[[Sequence[str]], Objective] | None = None,
     ) -> History:
         """Train ``net`` for one phase of the scale's budget; the run called ``name`` goes on where it was left.
+
+        Args:
+            objective: as of a `Recipe`; None, the sum of the losses.
 
         Where another process trains this run at the moment, it is waited for; processes of torchrun train it together.
         """
@@ -109,6 +120,7 @@ class Bench:
             batch_size=scale.batch_size,
             optimizer=scale.optimizer,
             weight_decay=scale.weight_decay,
+            objective=objective,
             schedule=SCHEDULES[scale.schedule] if phase else warmup(scale.warmup / scale.steps[0]),
             augment=world.augment,
             precision=self.precision,

@@ -265,7 +265,8 @@ def _controls(name: str, question: str, **changes) -> Study:
 fewer_pictures = _controls("fewer_pictures", "What do 150 training pictures change?", train=150)
 more_pictures = _controls("more_pictures", "What do 2000 training pictures change?", train=2000)
 stride4 = _controls("stride4", "What does a finer grid of scores change?", stride=4)
-adam = _controls("adam", "What does another optimizer change?", optimizer="adam", lr=(1e-3, 4e-4))
+ADAM = {"optimizer": "adam", "lr": (1e-3, 4e-4)}
+adam = _controls("adam", "What does another optimizer change?", **ADAM)
 few_labels = _controls("few_labels", "What if only a tenth of the pictures have segmentation labels?", labelled=0.1)
 few_labels_tuned = _controls(
     "few_labels_tuned",

@@ -54,6 +54,11 @@ class Best:
             self.weights = copy.deepcopy(net.state_dict())
         else:
             self.waited += 1
+        return self.over
+
+    @property
+    def over(self) -> bool:
+        """Whether it is time to stop."""
         return self.patience is not None and self.waited >= self.patience
 
     def restore(self, net: nn.Module) -> None:

@@ -52,7 +52,8 @@ def fit(
             its mean over what is labelled in the batch (or in a part of it, see ``accumulate``), 0 if nothing is.
         recipe, options: how it is trained: ``steps=1000, lr=1e-3`` and whatever else a `Recipe` has, or a `Recipe`, or
             one with some of its options changed.
-        resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and at the end.
+        resume: a file to go on from if it exists, and to write every ``checkpoint_every`` steps and where the run ends.
+            One that ``best`` ended is over; one that ``after_step`` ended goes on.
         validation: evaluated into the history at each snapshot: samples, or a function of the network that returns
             {task: {metric: value}}.
         best: a `Best`, which looks at each snapshot's validation; the network ends with the weights of the best one.
@@ -135,7 +136,8 @@ def fit(
         if done == 0 and marks:
             snapshot(0)
         quiet = None if accelerator.is_main_process else True  # None: quiet without a terminal
-        for step in (bar := tqdm(range(done + 1, steps + 1), initial=done, total=steps, disable=quiet)):
+        ahead = range(0) if best is not None and best.over else range(done + 1, steps + 1)
+        for step in (bar := tqdm(ahead, initial=done, total=steps, disable=quiet)):
             batch = batches.draw()
             if augment is not None:
                 batch = augment(batch)
@@ -167,7 +169,7 @@ def fit(
                 means = zip(names, totals.values(), values[len(names) :], strict=True)
                 losses = {f"{task} {name}": total / count for (task, name), total, count in means if count}
                 enough |= after_step(step, losses) is True
-            if step % recipe.checkpoint_every == 0 or step == steps:
+            if step % recipe.checkpoint_every == 0 or step == steps or enough:
                 history.seconds = time.perf_counter() - begun
                 checkpoint.save(step)
             if enough:

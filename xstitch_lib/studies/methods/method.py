@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -11,6 +11,7 @@ from torch import nn
 from xstitch_lib.results.identity import call, code_of
 from xstitch_lib.tasks import Task
 from xstitch_lib.training.history import History
+from xstitch_lib.training.objective import Objective
 
 if TYPE_CHECKING:
     from xstitch_lib.studies.bench import Bench
@@ -30,12 +31,14 @@ class Method(ABC):
     Attributes:
         name: what records call it, and no other method. A record stores all options, defaults included, so that a new
             one with a default changes no recorded run.
+        objective: how its runs combine the tasks' losses, as a `Recipe` takes it; None, their sum.
 
     Every tower of every arm takes the steps of both phases, on the same batches. Methods that the paper starts from
     one-task networks take their first phase from the towers that `Bench.one_task` trains once a seed.
     """
 
     name: ClassVar[str]
+    objective: ClassVar[Callable[[Sequence[str]], Objective] | None] = None
     known: ClassVar[dict[str, type["Method"]]] = {}
 
     def __init_subclass__(cls):
@@ -59,7 +62,7 @@ class Method(ABC):
         own = options.pop("unit_lr_scale", None)
         rate = bench.scale.unit_lr_scale if own is None else own
         name = f"{self.name} {part} {options} {rate}{code_of(type(self))}"
-        return bench.train(net, tasks, phase, name, unit_lr_scale=rate)
+        return bench.train(net, tasks, phase, name, unit_lr_scale=rate, objective=type(self).objective)
 
     def both_phases(self, bench: "Bench", net: nn.Module) -> dict[int, History]:
         """A network that is trained from the start for all tasks."""

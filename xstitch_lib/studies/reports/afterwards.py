@@ -1,0 +1,175 @@
+"""What chapter "What came after" says: of other papers' numbers, of costs, and of the records that take them apart."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from xstitch_lib.looking import cost
+from xstitch_lib.results.findings import contrasts
+from xstitch_lib.results.record import Record, load
+from xstitch_lib.results.statistics import gains, means, relative_gains, summary
+from xstitch_lib.studies.afterwards import AS_MTAN, JUDGED, LATER, ONE_TASK_ADAM, OTHERS, afterwards
+from xstitch_lib.studies.bench import Bench
+from xstitch_lib.studies.reports.wording import worded_gain
+from xstitch_lib.studies.scale import Scale
+from xstitch_lib.tasks.quantities import Quantities
+
+METRICS = {"seg": "mIU", "normals": "mean"}
+ONE, CROSS, SELF = "one-task", "cross-stitch", "self-stitch"
+COMMAND = "`xstitch run afterwards --scale small`"
+# what others' tables say of cross-stitch, and what their code calls that
+LITERATURE = pd.DataFrame(
+    [
+        ("MTAN", "SegNet, NYU-v2", "one row for all tasks, ones", "mIoU 15.1 → 14.7, normals 31.8 → 33.6°", None),
+        ("CAGrad", "SegNet, NYU-v2", "MTAN's", "mIoU 38.3 → 37.4, normals 25.0 → 28.9°, on average 7 % worse", -7.0),
+        ("Recon", "SegNet, Cityscapes", "MTAN's", "79 % worse; so is its joint training", -79.0),
+        ("PASCAL, five tasks", "ResNet-18", "one matrix a channel", "0.6 % better, at 3.9 times the multiplies", 0.6),
+    ],
+    columns=["where", "networks and data", "its unit", "cross-stitch over one network per task", "percent"],
+)
+SHOWN = list(LITERATURE.columns[:-1])
+AS_PASCAL = OTHERS[0].name  # a unit a channel that lost its rate
+LAYER, STARTED = "one matrix a layer, its rate kept", "no one-task towers"
+# recorded before, on the same pictures and seeds: what it is → study, arm, and the study of its one-task networks
+BEFORE = {
+    CROSS: ("table5", CROSS, "table5"),
+    SELF: ("table5", SELF, "table5"),
+    AS_PASCAL: ("table2", "1", "table5"),
+    LAYER: ("table1", "one unit a layer", "table1"),
+    STARTED: ("table3", "random", "table5"),
+    "by Adam": ("adam", CROSS, "adam"),
+}
+
+
+def recorded() -> Record | None:
+    """The study's record; None while fewer than four seeds have all arms."""
+    try:
+        found = load("afterwards", "small")
+    except FileNotFoundError:
+        return None
+    return found if found.comparable else None
+
+
+def over_one_task(record: Record | None) -> dict[str, pd.DataFrame]:
+    """Arm → a table of "it" and of its one-task networks, "one-task"; without a record of `BEFORE`."""
+    if record is None:
+        return {
+            name: _pair(load(study, "small").table, arm, load(base, "small").table)
+            for name, (study, arm, base) in BEFORE.items()
+        }
+    table = record.table
+    names = [CROSS, SELF, *[arm.name for arm in (*LATER, *OTHERS)]]
+    found = {name: _pair(table, name, table) for name in names}
+    return found | {AS_MTAN.name: _pair(table, AS_MTAN.name, table, ONE_TASK_ADAM.name)}
+
+
+def _pair(table: pd.DataFrame, arm: str, others: pd.DataFrame, base: str = ONE) -> pd.DataFrame:
+    both = pd.concat([table[table.arm == arm].assign(arm="it"), others[others.arm == base].assign(arm=ONE)])
+    return Quantities.of(table).attach(both)
+
+
+def gains_shown(found: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.Series]]:
+    """For `xstitch_lib.page.plots.gain_bars`: task → arm → gain over one-task networks, one value a seed."""
+    return {
+        task: {name: gains(table, "it", ONE, task, metric) for name, table in found.items()}
+        for task, metric in METRICS.items()
+    }
+
+
+def differences_shown(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The same in words, and both tasks together in percent."""
+    rows = []
+    for name, table in found.items():
+        each = {f"{task} {metric}": worded_gain(table, "it", ONE, task, metric) for task, metric in METRICS.items()}
+        rows.append({"over one-task": name} | each | {"both, percent": _percent(table).short()})
+    return pd.DataFrame(rows)
+
+
+def _percent(table: pd.DataFrame):
+    return summary(relative_gains(table, "it", ONE, METRICS))
+
+
+def explained(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Each reported number beside ours: with the paper's unit, with the differences, and what these make up."""
+    own, rows = relative_gains(found[CROSS], "it", ONE, METRICS), []
+    for entry in LITERATURE.dropna(subset="percent").itertuples():
+        row = {"where": entry.where, "reported, percent": f"{entry.percent:+.1f}"}
+        row |= {"ours": summary(own).short(), "ours with its unit": f"not run: {COMMAND}", "which makes up": ""}
+        name = AS_PASCAL if entry.percent > 0 else AS_MTAN.name
+        if name in found:
+            theirs = relative_gains(found[name], "it", ONE, METRICS)
+            lost = summary((own - theirs).dropna())
+            row["ours with its unit"] = summary(theirs).short()
+            row["which makes up"] = f"{lost.short(digits=1)} of {summary(own).mean - entry.percent:.1f}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def says(record: Record | None, found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """The numbers of the prose."""
+    own, rate = [relative_gains(found[name], "it", ONE, METRICS) for name in (CROSS, AS_PASCAL)]
+    earlier = over_one_task(None)
+    told = {
+        "cross_percent": summary(own).short(" percent"),
+        "rate_costs": summary((own - rate).dropna()).short(" percent"),
+        "layer_percent": _percent(earlier[LAYER]).short(" percent"),
+        "started_percent": _percent(earlier[STARTED]).short(" percent"),
+        "run_state": run_state(record),
+    }
+    names = {"nddr": "NDDR-CNN", "sluice": "sluice network", "mtan": "MTAN", "as_mtan": AS_MTAN.name, "self": SELF}
+    for short, name in names.items():
+        told[f"{short}_percent"] = _percent(found[name]).short(" percent") if name in found else "not run yet"
+    return told
+
+
+def run_state(record: Record | None) -> str:
+    """How much of the study is there, and the command for the rest."""
+    if record is None:
+        return (
+            f"It has not been run on enough seeds to compare (four, with all arms): {COMMAND}. Until it has, tables 1 "
+            "to 3 and 5 and the study with Adam, recorded on the same pictures and seeds, say what they can."
+        )
+    if record.missing:
+        return f"{len(record.missing)} of its runs are still to come: {COMMAND}."
+    return f"All of its {len(record.seeds)} seeds are there."
+
+
+def judged(record: Record | None) -> pd.DataFrame:
+    """The contrasts that were named before the run, corrected over all of them; what they are where it has not been."""
+    if record is None:
+        return pd.DataFrame(
+            {"named before the run": [f"{first} over {second}" for first, second in afterwards.primary]}
+        )
+    found, rows = contrasts(record.table, afterwards.primary, METRICS), {}
+    for row in found.itertuples():
+        rows.setdefault(f"{row.first} over {row.second}", {})[f"{row.task} {row.metric}"] = str(row.finding)
+    return pd.DataFrame([{"named before the run": name} | cells for name, cells in rows.items()])
+
+
+def levels(record: Record | None) -> pd.DataFrame:
+    """Each arm's mean over seeds; without a record none."""
+    metrics = [("seg", "mIU"), ("seg", "pixacc"), ("normals", "mean"), ("normals", "median")]
+    return pd.DataFrame() if record is None else means(record.table, metrics)
+
+
+def costs(scale: Scale, arms: Iterable[str] = (ONE, CROSS, SELF, *JUDGED[:3], "shared network")) -> pd.DataFrame:
+    """What an arm's network weighs and multiplies, before any training, beside one network per task."""
+    rows = {}
+    for name in arms:
+        arm = afterwards.arm(name)
+        bench = Bench(replace(scale, steps=(0, 0), **arm.changes), seed=0)
+        rows[name] = cost(arm.method.train(bench).net, (1, *bench.world.train.peek()["image"].shape[1:]))
+    first = rows[ONE]
+    return pd.DataFrame(
+        [
+            {
+                "": name,
+                "weights": f"{found.parameters:,}",
+                "of its units": f"{found.alphas:,}" if found.alphas else "",
+                "multiplies": f"{found.multiplies / first.multiplies:.2f} ×",
+                "memory": f"{found.activations / first.activations:.2f} ×",
+            }
+            for name, found in rows.items()
+        ]
+    )
