@@ -17,12 +17,10 @@ Mix = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, ...]]
 def per_channel(alpha: Tensor, like: Tensor) -> Tensor:
     """(C or 1, T, T) → (T, T, 1, C or 1, 1, ...) in the dtype of the maps (B, C, ...): entry i, j multiplies map j.
 
-    Contiguous: where channels come last, loops run along them, and take several at a time only of neighbours. For the
-    compiler they are a buffer of their own (`as_strided`), or it would read them from alpha one by one.
+    Contiguous: where channels come last, loops run along them, and take several at a time only of neighbours.
     """
     weights, tasks = alpha.to(like.dtype).permute(1, 2, 0).contiguous(), alpha.shape[1]
-    weights = weights.reshape(tasks, tasks, 1, -1, *[1] * (like.ndim - 2))
-    return weights.as_strided(weights.shape, weights.stride()) if torch.compiler.is_compiling() else weights
+    return weights.reshape(tasks, tasks, 1, -1, *[1] * (like.ndim - 2))
 
 
 def add_product(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
