@@ -191,7 +191,7 @@ foreground = _asked(
     [
         Arm(f"{name}, {100 * share:g} %", method, {"foreground": share})
         for share in (0.05, 0.25, 0.5)
-        for name, method in PAIR.items()
+        for name, method in (PAIR | {"self-stitch": SelfStitch(**BY_LAYER)}).items()  # after the pair had been seen
     ],
 )
 attribute_loss = _asked(
