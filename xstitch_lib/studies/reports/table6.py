@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from xstitch_lib.results.findings import Lost
 from xstitch_lib.results.measures import better
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.settings import against_chosen
@@ -75,9 +74,16 @@ def scale_says(scale: RoomObjectsScale) -> dict[str, str]:
     return {"small_recipe": recipe} | theirs
 
 
-def choices_shown(record: Record) -> pd.DataFrame:
-    """Each setting that was tried beside the chosen one; see `against_chosen`."""
-    return against_chosen(record, OBJECTS_CHOICES)
+def choices_shown(record: Record, about: str = "") -> pd.DataFrame:
+    """Each setting that was tried beside the chosen one, of choices whose name begins so; see `against_chosen`."""
+    return against_chosen(record, {name: found for name, found in OBJECTS_CHOICES.items() if name.startswith(about)})
+
+
+def divergence_says(record: Record) -> dict[str, str]:
+    """When one unit a layer diverged at the highest rate that was tried."""
+    cells = [cell for cell in record.content["cells"] if cell["arm"] == "a layer, units ×100"]
+    told = [f"{cell['status'].removeprefix('diverged ')} with seed {cell['seed']}" for cell in cells]
+    return {"layer_diverged": " and ".join(told)}
 
 
 def gains_of(record: Record, settings: Mapping[str, Mapping[str, tuple[str, str]]]) -> dict:
@@ -95,69 +101,21 @@ def gains_of(record: Record, settings: Mapping[str, Mapping[str, tuple[str, str]
     }
 
 
-FOREGROUND = {f"at most {share} %": {CROSS: (f"{CROSS}, {share} %", f"{ONE}, {share} %")} for share in (5, 25, 50)}
-RATES = {
-    f"units' rate ×{x}": {f"one unit {per}": (f"{per}, ×{x}", ONE) for per in ("a layer", "a channel")}
-    for x in (1, 10, 100)
-}
-PLACES = {name: {"": (name, ONE)} for name in (CROSS, "before the regions", "after the regions")}
-LOSSES = {
-    f"×{weight}": {arm: (f"{arm}, loss ×{weight}", f"{ONE}, loss ×{weight}") for arm in (CROSS, "mtl-shared")}
-    for weight in ("0.25", "1", "4")
+SHARES = (5, 25, 50)
+FOREGROUND = {
+    f"at most {share} %": {arm: (f"{arm}, {share} %", f"{ONE}, {share} %") for arm in (CROSS, SELF)} for share in SHARES
 }
 
 
 def foreground_says(record: Record) -> dict[str, str]:
-    """One-task's attributes and what stitching adds, for each share of regions that may show an object."""
+    """For each share of regions that may show an object: one-task's levels, what stitching adds, and to whom."""
     says = {}
-    for share, pair in zip((5, 25, 50), FOREGROUND.values(), strict=True):
+    for share, arms in zip(SHARES, FOREGROUND.values(), strict=True):
         for task, metric in METRICS.items():
             says[f"{task}_level_{share}"] = f"{level(record, f'{ONE}, {share} %', task, metric).mean():.1f}"
-            says[f"{task}_at_{share}"] = worded_gain(record.table, *pair[CROSS], task, metric)
+            for arm, pair in arms.items():
+                says[f"{task}_{arm}_{share}"] = worded_gain(record.table, *pair, task, metric)
+            between = [f"{arm}, {share} %" for arm in (CROSS, SELF)]
+            says[f"{task}_other_{share}"] = worded_gain(record.table, *between, task, metric)
     few, many = [gains(record.table, *FOREGROUND[f"at most {s} %"][CROSS], "attributes", "mAP") for s in (5, 50)]
     return says | {"starved_more": summary((few - many).dropna()).short(" points")}
-
-
-def rates_say(record: Record) -> dict[str, str]:
-    """Which granularity diverged at which rate, and what they gain where they did not."""
-    says = {}
-    for per, short in (("a layer", "layer"), ("a channel", "channel")):
-        for x in (1, 10, 100):
-            arm = f"{per}, ×{x}"
-            lost = Lost.of(record.table, arm, ONE).first
-            says[f"{short}_{x}_lost"] = f"{lost} of {len(record.seeds)}"
-            for task, metric in METRICS.items():
-                says[f"{short}_{x}_{task}"] = worded_gain(record.table, arm, ONE, task, metric)
-    return says
-
-
-def few_attributes_say(record: Record) -> dict[str, str]:
-    """A tenth of the attributes' labels: the level, and the gains."""
-    says = {
-        f"few_{name}": worded_gain(record.table, *PAIRS[name], "attributes", "mAP")
-        for name in ("one", "self", "second")
-    }
-    says["few_detection"] = worded_gain(record.table, CROSS, ONE, "detection", "mAP")
-    return says | {"few_level": f"{level(record, ONE, 'attributes', 'mAP').mean():.1f}"}
-
-
-def losses_say(record: Record) -> dict[str, str]:
-    """What the weight of the attributes' loss does to MTL-shared, and to what it is compared with."""
-    says = {}
-    for weight, short in (("0.25", "quarter"), ("1", "one"), ("4", "four")):
-        for task, metric in METRICS.items():
-            for arm in (ONE, "mtl-shared", CROSS):
-                found = level(record, f"{arm}, loss ×{weight}", task, metric).mean()
-                says[f"{arm.split('-')[0]}_{task}_{short}"] = f"{found:.1f}"
-    return says
-
-
-def places_say(record: Record) -> dict[str, str]:
-    """Units on maps of the picture alone, on vectors of regions alone, and their difference."""
-    pairs = {"before": ("before the regions", ONE), "after": ("after the regions", ONE)}
-    pairs["apart"] = ("before the regions", "after the regions")
-    return {
-        f"{name}_{task}": worded_gain(record.table, *pair, task, metric)
-        for name, pair in pairs.items()
-        for task, metric in METRICS.items()
-    }
