@@ -92,6 +92,10 @@ QUESTIONS = Group(
     (
         Claim("6.4", "attributes gain more where at most 5 percent of the regions show an object than where 50 do",
               ("foreground",), only("attributes", gains_more(MORE, LESS)), beforehand=True),
+        Claim("ours", "at 5 percent attributes gain more than from stitching two networks of the same task",
+              ("foreground",), only("attributes", better(MORE[0], f"{SELF}, 5 %")), over=SAME, beforehand=True),
+        Claim("ours", "at 50 percent, with too little background, detection gains", ("foreground",),
+              only("detection", better(*LESS)), over=ALONE, beforehand=True),
         Claim("6.4", "with a tenth of their labels attributes gain", ("few_attributes",),
               only("attributes", better(CROSS, ONE)), over=ALONE, beforehand=True),
         Claim("6.4", "and more than with all of them", ("few_attributes", "table6"),
