@@ -49,16 +49,20 @@ VERDICTS = """
 *A cell has the verdict, the mean gain and its 95 % interval over training seeds; + is on the claim's side.
 **Supported** and **contradicted**: surely on one side of zero, or of the number that the claim names, after correction
 (Holm) over all comparisons that the sentence rests on. **No effect of note**: within ± the bound in the last column,
-half of what is reported, set afterwards for these records. **Undecided**: all the rest. Runs that diverged count
+half of what is reported, set {when} these records. **Undecided**: all the rest. Runs that diverged count
 against their arm. A source is a section or table of the paper, the re-implementation's README, or "ours". Page
 "Verdict" has the rules in full.*
 """
 
 
-def show_verdicts(verdicts) -> None:
-    """Show what `xstitch_lib.studies.claims.verdicts` found, and how to read it."""
+def show_verdicts(verdicts, beforehand: bool = False) -> None:
+    """Show what `xstitch_lib.studies.claims.verdicts` found, and how to read it.
+
+    Args:
+        beforehand: whether the bounds of a gain of note are older than the records.
+    """
     show_table(verdicts)
-    display(Markdown(VERDICTS))
+    display(Markdown(VERDICTS.format(when="before" if beforehand else "after")))
 
 
 def show_provenance(record: Record) -> None:

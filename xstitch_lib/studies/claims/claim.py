@@ -26,7 +26,6 @@ class Claim:
         over: what the gain is over, as a figure's menu calls it; "" where that is one of a kind.
         scales: of its studies, those that it is about; None, all.
         elsewhere: scale → other studies, where another record has the arms.
-        beforehand: whether the bound of a gain of note was named before the run.
     """
 
     source: str
@@ -37,7 +36,6 @@ class Claim:
     over: str = ""
     scales: tuple[str, ...] | None = None
     elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    beforehand: bool = False
 
     def names(self, scale: str) -> tuple[str, ...]:
         """The studies whose records it takes at a scale."""

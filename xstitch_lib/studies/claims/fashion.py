@@ -30,8 +30,7 @@ ONE_PERCENT = Group(
               better("dense at fc3", "linear inside"), over="as many weights"),
         *[
             Claim("ours", f"{what} gain more between two tasks than between two towers of one task",
-                  ("fashion_variants",), better(arm, f"self-stitch, {arm}"), over="a network of the same task",
-                  beforehand=True)
+                  ("fashion_variants",), better(arm, f"self-stitch, {arm}"), over="a network of the same task")
             for arm, what in (("per channel", "the paper's units"), ("dense at fc3", "dense units"))
         ],
     ),
@@ -77,7 +76,7 @@ RELATED = Group(
             Claim("ours", f"the paper's units gain more than between two towers of one task where {labels}",
                   ("relatedness",),
                   better(f"per channel, {related} of 10", f"self-stitch, per channel, {related} of 10"),
-                  over="a network of the same task", beforehand=True)
+                  over="a network of the same task")
             for related, labels in ((0, "the labels are independent"), (10, "one label is a function of the other"))
         ],
     ),

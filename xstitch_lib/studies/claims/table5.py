@@ -23,9 +23,9 @@ FIVE = Group(
         Claim("ours", "better than stitching two networks of the same task", TABLE, better(CROSS, SELF),
               over="a network of the same task"),
         Claim("ours", "better than units that may not mix", ("diagonal",), better(CROSS, "diagonal"),
-              over="units that may not mix", scales=("live", "small"), beforehand=True),
+              over="units that may not mix", scales=("live", "small")),
         Claim("ours", "units that may not mix are better than none", ("diagonal",), better("diagonal", ONE),
-              over="one network per task", scales=("live", "small"), beforehand=True),
+              over="one network per task", scales=("live", "small")),
         Claim("ours", "better than an ensemble of as many weights", TABLE, better(CROSS, "ensemble, equal weights"),
               over="an ensemble"),
         Claim("table 5", "two averaged networks are better than one", TABLE, better("ensemble", ONE),
@@ -61,10 +61,10 @@ MORE_STEPS = Group(
         for claim in (
             Claim("ours", f"{more:,} steps are better than {once:,} for one network per task", ("longer",),
                   better(f"one-task, {more} steps", f"one-task, {once} steps"), over="fewer steps",
-                  scales=(scale,), beforehand=True),
+                  scales=(scale,)),
             Claim("ours", f"after {more:,} steps better than one network per task", ("longer",),
                   better(f"cross-stitch, {more} steps", f"one-task, {more} steps"),
-                  in_paper("table5", CROSS, ONE), "one network per task", scales=(scale,), beforehand=True),
+                  in_paper("table5", CROSS, ONE), "one network per task", scales=(scale,)),
         )
     ]),
 )  # fmt: skip

@@ -13,7 +13,7 @@ ATTRIBUTES = {"task": "attributes", "metric": "AP"}
 
 
 def _row(source: str, text: str, first: str, second: str, gains: Gains | None = None, over: str = "") -> Claim:
-    return Claim(source, text, TABLE, better(first, second), gains or {}, over, beforehand=True)
+    return Claim(source, text, TABLE, better(first, second), gains or {}, over)
 
 
 def _between(first: str, second: str, task: str) -> Gains:
@@ -58,7 +58,7 @@ SIX = Group(
 def _rarest(count: int) -> Claim:
     gains: Gains = {("attributes", "AP"): paper.FIGURE5[count]}
     return Claim("6.5", f"the {count} attributes with the fewest labels gain", TABLE,
-                 rarest_gain(CROSS, ONE, count, **ATTRIBUTES), gains, ALONE, beforehand=True)  # fmt: skip
+                 rarest_gain(CROSS, ONE, count, **ATTRIBUTES), gains, ALONE)  # fmt: skip
 
 
 FIGURE_5 = Group(
@@ -70,17 +70,17 @@ FIGURE_5 = Group(
         _rarest(10),
         _rarest(20),
         Claim("6.5", "the fewer labels an attribute has, the more it gains", TABLE,
-              rarer_gains_more(CROSS, ONE, **ATTRIBUTES), beforehand=True),
+              rarer_gains_more(CROSS, ONE, **ATTRIBUTES)),
         Claim("ours", "the ten with the fewest gain more than from stitching two networks of the same task", TABLE,
-              rarest_gain(CROSS, SELF, 10, **ATTRIBUTES), over=SAME, beforehand=True),
+              rarest_gain(CROSS, SELF, 10, **ATTRIBUTES), over=SAME),
         Claim("ours", "the fewer labels, the more it gains over stitching two networks of the same task", TABLE,
-              rarer_gains_more(CROSS, SELF, **ATTRIBUTES), beforehand=True),
+              rarer_gains_more(CROSS, SELF, **ATTRIBUTES)),
     ),
 )  # fmt: skip
 
 
 def _asked(source: str, text: str, study: str, first: str, second: str, over: str) -> Claim:
-    return Claim(source, text, (study,), better(first, second), over=over, beforehand=True)
+    return Claim(source, text, (study,), better(first, second), over=over)
 
 
 MORE, LESS = [(f"{CROSS}, {share} %", f"{ONE}, {share} %") for share in (5, 50)]
@@ -91,17 +91,17 @@ QUESTIONS = Group(
     {"small": "rooms"},
     (
         Claim("6.4", "attributes gain more where at most 5 percent of the regions show an object than where 50 do",
-              ("foreground",), only("attributes", gains_more(MORE, LESS)), beforehand=True),
+              ("foreground",), only("attributes", gains_more(MORE, LESS))),
         Claim("ours", "at 5 percent attributes gain more than from stitching two networks of the same task",
-              ("foreground",), only("attributes", better(MORE[0], f"{SELF}, 5 %")), over=SAME, beforehand=True),
+              ("foreground",), only("attributes", better(MORE[0], f"{SELF}, 5 %")), over=SAME),
         Claim("ours", "at 50 percent, with too little background, detection gains", ("foreground",),
-              only("detection", better(*LESS)), over=ALONE, beforehand=True),
+              only("detection", better(*LESS)), over=ALONE),
         Claim("6.4", "with a tenth of their labels attributes gain", ("few_attributes",),
-              only("attributes", better(CROSS, ONE)), over=ALONE, beforehand=True),
+              only("attributes", better(CROSS, ONE)), over=ALONE),
         Claim("6.4", "and more than with all of them", ("few_attributes", "table6"),
-              only("attributes", gains_more((CROSS, ONE), (CROSS, ONE))), beforehand=True),
+              only("attributes", gains_more((CROSS, ONE), (CROSS, ONE)))),
         Claim("ours", "and more than from stitching two networks of the same task", ("few_attributes",),
-              only("attributes", better(CROSS, SELF)), over=SAME, beforehand=True),
+              only("attributes", better(CROSS, SELF)), over=SAME),
         _asked("6", "at a rate of ×100 one unit per layer is better than one per channel", "units_rates",
                "a layer, ×100", "a channel, ×100", "other units"),
         _asked("ours", "one unit per layer is better at ×10 than at ×1", "units_rates", "a layer, ×10", "a layer, ×1",
@@ -120,12 +120,12 @@ SECOND_PAIR = Group(
     DATA,
     (
         Claim("6.4", "detection is better split at fc7 than at conv2", ("fig2_regions",),
-              only("detection", better(LATE, EARLY)), _between(LATE, EARLY, "detection"), beforehand=True),
+              only("detection", better(LATE, EARLY)), _between(LATE, EARLY, "detection")),
         Claim("6.4", "attributes are better split at conv2 than at fc7", ("fig2_regions",),
-              only("attributes", better(EARLY, LATE)), _between(EARLY, LATE, "attributes"), beforehand=True),
+              only("attributes", better(EARLY, LATE)), _between(EARLY, LATE, "attributes")),
         *[
             Claim("figure 2", f"sharing all layers below {layer} is better than sharing none", ("fig2_regions",),
-                  better(f"split-{layer}", ONE), in_figure2(f"split-{layer}"), ALONE, beforehand=True)
+                  better(f"split-{layer}", ONE), in_figure2(f"split-{layer}"), ALONE)
             for layer in SPLITS
         ],
     ),
