@@ -18,7 +18,7 @@ from xstitch_lib.studies.worlds.faces import FacesScale
 
 CLAIM = 2.0  # points, "about 2%"
 PIXELS = ("utkface", "utkface_years")
-NOT_YET = "not recorded yet"
+NOT_YET = "(still to be run)"
 PAIRS = {
     "dense": ("dense", "none"),
     "control": ("dense", "linear inside"),
