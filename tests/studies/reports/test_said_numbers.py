@@ -62,6 +62,7 @@ def test_what_chapter_data_starved_asks_for_is_said():
 def test_what_chapter_detection_and_attributes_asks_for_is_said():
     said = table6.table_says(SIX) | table6.scale_says(SIX_STUDY.scale("small"))
     said |= table6.foreground_says(load("foreground", "small"))
+    said |= table6.few_attributes_say(load("few_attributes", "small"))
     said |= table6.divergence_says(load("objects_choices", "small"))
     assert asked("14_detection_and_attributes") - {"table6_runtime"} <= {*said}
 

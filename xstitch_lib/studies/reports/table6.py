@@ -119,3 +119,11 @@ def foreground_says(record: Record) -> dict[str, str]:
             says[f"{task}_other_{share}"] = worded_gain(record.table, *between, task, metric)
     few, many = [gains(record.table, *FOREGROUND[f"at most {s} %"][CROSS], "attributes", "mAP") for s in (5, 50)]
     return says | {"starved_more": summary((few - many).dropna()).short(" points")}
+
+
+def few_attributes_say(record: Record) -> dict[str, str]:
+    """A tenth of the attributes' labels: one-task's level, and who gains or loses by how much."""
+    pairs = {name: PAIRS[name] for name in ("one", "second")}
+    says = {f"few_{name}": worded_gain(record.table, *pair, "attributes", "mAP") for name, pair in pairs.items()}
+    says["few_detection"] = worded_gain(record.table, *PAIRS["one"], "detection", "mAP")
+    return says | {"few_level": f"{level(record, ONE, 'attributes', 'mAP').mean():.1f}"}
