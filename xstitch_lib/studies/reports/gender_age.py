@@ -226,7 +226,7 @@ def progress_says(records: Mapping[str, Record | None]) -> Texts:
     for name, record in records.items():
         made = 0 if record is None else len(record.content["cells"])
         missing = 0 if record is None else len(record.missing)
-        whole = NOT_YET if record is None else f"{made} of {made + missing} runs"
+        whole = "no run yet" if record is None else f"{made} of {made + missing} runs"
         says[f"progress_{name}"] = whole if missing or record is None else f"all {made} runs"
     return says
 

@@ -25,13 +25,11 @@ PAIRS = {
     "self": (CROSS, SELF),
     "second": (SELF, ONE),
     "split": (CROSS, BEST_SPLITS[0]),
-    "detection_split": (CROSS, BEST_SPLITS[1]),
     "averaged": ("ensemble", ONE),
     "diagonal": (CROSS, DIAGONAL),
     "rescaled": (DIAGONAL, ONE),
     "channel": (A_CHANNEL, CROSS),
     "channel_one": (A_CHANNEL, ONE),
-    "shared": ("mtl-shared", ONE),
     "best": (BEST_SPLITS[0], ONE),
 }
 
