@@ -53,7 +53,7 @@ class RegionPool(RegionLayer):
         from torchvision.ops import roi_pool
 
         boxes = torch.cat([regions.sample[:, None].to(regions.values), regions.values], 1)
-        return roi_pool(x, boxes.to(x), self.size, 1 / self.stride)
+        return roi_pool(x.float(), boxes.float(), self.size, 1 / self.stride).to(x)  # has no bfloat16 on CPUs
 
 
 class RegionAlign(RegionLayer):
