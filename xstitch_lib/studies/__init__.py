@@ -3,6 +3,7 @@
 from xstitch_lib.studies.afterwards import afterwards
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.detection_attributes import (
+    apascal_choices,
     attribute_loss,
     few_attributes,
     fig2_regions,
@@ -57,7 +58,7 @@ _ALL = [
     *(choices, nyuv2_choices, fig2, table1, table2, table3, table5, latent_map, diagonal, longer, alphas),
     *(fewer_pictures, more_pictures, few_labels, few_labels_tuned, stride4, adam),
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
-    *(objects_choices, fig2_regions, table6),
+    *(objects_choices, apascal_choices, fig2_regions, table6),
     *(foreground, attribute_loss, few_attributes, units_rates, units_places),
     afterwards,
     *(gender_age, utkface, utkface_years),
