@@ -125,3 +125,29 @@ def few_attributes_say(record: Record) -> dict[str, str]:
     says = {f"few_{name}": worded_gain(record.table, *pair, "attributes", "mAP") for name, pair in pairs.items()}
     says["few_detection"] = worded_gain(record.table, *PAIRS["one"], "detection", "mAP")
     return says | {"few_level": f"{level(record, ONE, 'attributes', 'mAP').mean():.1f}"}
+
+
+RATES = {
+    f"×{rate}": {f"one {per}": (f"{per}, ×{rate}", ONE) for per in ("a layer", "a channel")} for rate in (1, 10, 100)
+}
+LOSSES = {
+    f"loss ×{weight}": {arm: (f"{arm}, loss ×{weight}", f"{ONE}, loss ×4") for arm in (ONE, CROSS, "mtl-shared")}
+    for weight in ("0.25", "1", "4")
+}
+PLACES = {"before": ("before the regions", ONE), "after": ("after the regions", ONE)} | {
+    "between": ("before the regions", "after the regions")
+}
+
+
+def places_say(record: Record) -> dict[str, str]:
+    """What units before the regions are cut out gain, units after them, and the first over the second."""
+    return {
+        f"{task}_{name}": worded_gain(record.table, *pair, task, metric)
+        for task, metric in METRICS.items()
+        for name, pair in PLACES.items()
+    }
+
+
+def photos_say(record: Record) -> dict[str, str]:
+    """What `table_says` says, of aPascal: "photos_detection_one" and so on; and the pictures and steps of the scale."""
+    return {f"photos_{name}": text for name, text in table_says(record).items()}

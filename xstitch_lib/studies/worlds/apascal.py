@@ -11,7 +11,8 @@ from xstitch_lib.data.tensors import fingerprint
 from xstitch_lib.networks import towers
 from xstitch_lib.networks.towers import FastRCNN
 from xstitch_lib.studies.scale import Scale
-from xstitch_lib.studies.worlds.objects import ObjectsWorld, OfObjects, objects_world
+from xstitch_lib.studies.worlds.objects import OfObjects, objects_world
+from xstitch_lib.studies.worlds.world import World
 
 FC_OF_IMAGENET = 4096  # ImageNet's fc6 and fc7 have so many values
 AT_ONCE = 2  # pictures of an evaluation step
@@ -42,15 +43,15 @@ class APascalScale(OfObjects, Scale):
     optimizer: str = "sgd"
     weight_decay: float = 5e-4
     warmup: int = 100
-    snapshots: int = 5
+    snapshots: int = 3
     precision: str = "no"
 
-    def make(self) -> ObjectsWorld:
+    def make(self) -> World:
         return apascal(self)
 
 
 @dataclass(frozen=True)
-class APascalWorld(ObjectsWorld):
+class APascalWorld(World):
     """Towers start from ImageNet's weights.
 
     Attributes:

@@ -17,13 +17,13 @@ from xstitch_lib.data.faces.splits import FOLDS
 from xstitch_lib.networks import towers
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
-from xstitch_lib.tasks import Classification, Task
+from xstitch_lib.tasks import Classification
 from xstitch_lib.tasks.quantities import Quantities, Quantity
-from xstitch_lib.training.evaluation import evaluate, predict
+from xstitch_lib.training.evaluation import predict
 from xstitch_lib.training.history import History, is_loss
 
 PROTOCOLS = ("script", "pictures", "people")
-AT_ONCE = 4096  # vectors in an evaluation
+AT_ONCE = 4096  # vectors of an evaluation step
 SCRIPT_SEED = 1
 
 
@@ -104,19 +104,11 @@ class FacesWorld(World):
         own = {task: {**known, "accuracy": Quantity("accuracy", "%")} for task, known in super().quantities().items()}
         return Quantities({**own, "both": both})
 
-    def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
-        known = {name: task for name, task in self.tasks.items() if name in tasks}
-
-        def all_at_once(net: nn.Module) -> Metrics:
-            return evaluate(net, known, self.validation, AT_ONCE)
-
-        return all_at_once
-
     def results(self, net: nn.Module, histories: Mapping[str, Mapping[int, History]]) -> tuple[Metrics, dict[str, Any]]:
         """Accuracy of each task and the mean of both; each label's recall; each person's accuracy, "person 12"."""
         right = {
             task: 100 * (answer == self.table.tensors[task]).double()
-            for task, answer in predict(net, self.tasks, self.table, AT_ONCE).items()
+            for task, answer in predict(net, self.tasks, self.table, self.at_once).items()
         }
         found = {task: {"accuracy": values.mean().item()} for task, values in right.items()}
         found["both"] = {"accuracy": _mean([row["accuracy"] for row in found.values()])}
@@ -174,6 +166,7 @@ def faces(scale: FacesScale) -> FacesWorld:
         tower=tower,
         draw=draw,
         watches_test=scale.protocol != "people",
+        at_once=AT_ONCE,
     )
 
 

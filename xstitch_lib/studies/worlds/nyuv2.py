@@ -1,6 +1,6 @@
 """NYU-v2, segmentation and surface normals: the paper's own data, on AlexNet as FCN-32s."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -17,16 +17,16 @@ from xstitch_lib.networks import towers
 from xstitch_lib.networks.towers.alexnet import IMAGENET_MEAN
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.studies.worlds.world import Metrics, World
-from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals, Task
+from xstitch_lib.tasks import SemanticSegmentation, SurfaceNormals
 from xstitch_lib.tasks.manhattan import manhattan
 from xstitch_lib.tasks.quantities import Quantities
 from xstitch_lib.training.augment import colour, compose, mirror, scale_crop
-from xstitch_lib.training.evaluation import count, evaluate
+from xstitch_lib.training.evaluation import count
 from xstitch_lib.training.history import History
 
 BORDER = 8  # rows at the top and the bottom, from 240 to 256: FCN-32s wants sides that are multiples of 32
 FC_OF_IMAGENET = 4096  # channels
-AT_ONCE = 8  # frames in an evaluation
+AT_ONCE = 8  # frames of an evaluation step, since they are large
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class NYUScale(Scale):
 
 @dataclass(frozen=True)
 class NYUWorld(World):
-    """Frames are large: they are evaluated a few at a time. Normals are measured once more after post-processing.
+    """Normals are measured once more after post-processing.
 
     Attributes:
         features, fc: ImageNet's weights, which the convolutions start from, and fc6 and fc7; without ``fc``, at random.
@@ -78,18 +78,10 @@ class NYUWorld(World):
         }
         return Quantities({**found, "normals": {**found["normals"], **turned}})
 
-    def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
-        known = {name: task for name, task in self.tasks.items() if name in tasks}
-
-        def few_at_a_time(net: nn.Module) -> Metrics:
-            return evaluate(net, known, self.validation, AT_ONCE)
-
-        return few_at_a_time
-
     def results(self, net: nn.Module, histories: Mapping[str, Mapping[int, History]]) -> tuple[Metrics, dict[str, Any]]:
         normals = self.tasks["normals"]
         turned = _Manhattan(normals.target, normals.codebook, normals.loss_stride)
-        metrics = count(_Twice(net), {**self.tasks, "turned": turned}, self.table, AT_ONCE)
+        metrics = count(_Twice(net), {**self.tasks, "turned": turned}, self.table, self.at_once)
         found = {task: metric.compute() for task, metric in metrics.items()}
         found["normals"] |= {f"manhattan {name}": value for name, value in found.pop("turned").items()}
         return found, {task: metrics[task].per_class() for task in self.tasks}
@@ -120,6 +112,7 @@ def nyuv2(scale: NYUScale) -> NYUWorld:
         tasks=tasks,
         tower=tower,
         augment=compose(mirror, *[scale_crop] * scale.crop, colour),
+        at_once=AT_ONCE,
         features=of("features."),
         fc=of("classifier."),
     )

@@ -2,18 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import nn
 
 from xstitch_lib.data import Ragged, TensorData
 from xstitch_lib.networks.towers import FastRCNN
-from xstitch_lib.studies.worlds.world import Metrics, World
-from xstitch_lib.tasks import Attributes, Detection, Task
+from xstitch_lib.studies.worlds.world import World
+from xstitch_lib.tasks import Attributes, Detection
 from xstitch_lib.training.augment import colour, compose, mirror
-from xstitch_lib.training.evaluation import count, evaluate
-from xstitch_lib.training.history import History
 from xstitch_lib.training.sampling import sample_regions
 
 
@@ -36,29 +32,6 @@ class OfObjects:
     labelled: float = 1.0
 
 
-@dataclass(frozen=True)
-class ObjectsWorld(World):
-    """See `objects_world`.
-
-    Attributes:
-        at_once: pictures that are looked at together, outside training.
-    """
-
-    at_once: int = 32
-
-    def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
-        known = {name: task for name, task in self.tasks.items() if name in tasks}
-
-        def few_at_a_time(net: nn.Module) -> Metrics:
-            return evaluate(net, known, self.validation, self.at_once)
-
-        return few_at_a_time
-
-    def results(self, net: nn.Module, histories: Mapping[str, Mapping[int, History]]) -> tuple[Metrics, dict[str, Any]]:
-        metrics = count(net, self.tasks, self.table, self.at_once)
-        return {task: m.compute() for task, m in metrics.items()}, {task: m.per_class() for task, m in metrics.items()}
-
-
 def objects_world(
     scale: OfObjects,
     splits: Mapping[str, TensorData],
@@ -67,7 +40,7 @@ def objects_world(
     tower: Callable[..., FastRCNN],
     told: Sequence[str] | None = None,
     at_once: int = 32,
-) -> ObjectsWorld:
+) -> World:
     """The world of pictures with regions.
 
     Args:
@@ -76,13 +49,13 @@ def objects_world(
         classes, attributes: their names, in the order of labels and columns.
         tower: of the number of outputs and, ``scores=``, how many of these are scores.
         told: the classes whose mean is the table's; None, all that have boxes.
-        at_once: see `ObjectsWorld`.
+        at_once: see `World`.
     """
     tasks = {
         "detection": Detection(len(classes), classes, told=told),
         "attributes": Attributes(len(attributes), attributes, loss_scale=scale.attribute_loss),
     }
-    return ObjectsWorld(
+    return World(
         train=_partly_labelled(splits["train"], scale.labelled),
         validation=splits["validation"],
         table=splits["table"],

@@ -6,7 +6,8 @@ from functools import partial
 from xstitch_lib.data import Rooms, TensorData
 from xstitch_lib.networks import towers
 from xstitch_lib.studies.scale import Scale
-from xstitch_lib.studies.worlds.objects import ObjectsWorld, OfObjects, objects_world
+from xstitch_lib.studies.worlds.objects import OfObjects, objects_world
+from xstitch_lib.studies.worlds.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +37,11 @@ class RoomObjectsScale(OfObjects, Scale):
     warmup: int = 100
     snapshots: int = 6
 
-    def make(self) -> ObjectsWorld:
+    def make(self) -> World:
         return room_objects(self)
 
 
-def room_objects(scale: RoomObjectsScale) -> ObjectsWorld:
+def room_objects(scale: RoomObjectsScale) -> World:
     """Rooms of one stream, cut into splits that share no scene."""
     splits = {
         "train": _regions(scale, scale.train, "train"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from xstitch_lib.data import Source
 from xstitch_lib.tasks import Task
 from xstitch_lib.tasks.quantities import Quantities
-from xstitch_lib.training.evaluation import count
+from xstitch_lib.training.evaluation import count, evaluate
 from xstitch_lib.training.history import History
 
 Metrics = Mapping[str, Mapping[str, float]]
@@ -32,6 +32,7 @@ class World:
         tower: task name → a fresh tower, its weights from torch's global generator.
         augment: a function of a batch; None, pictures stay as they are.
         draw: which of the scale's `Scale.draws` this is, as records call it; each starts from other random weights.
+        at_once: samples that are looked at together, outside training.
         one_start: whether all towers of a seed start from one random initialisation, but for their heads.
     """
 
@@ -42,6 +43,7 @@ class World:
     tower: Callable[[str], nn.Sequential]
     augment: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None
     draw: str = ""
+    at_once: int = 32
     one_start: ClassVar[bool] = True
 
     def label_counts(self) -> dict[str, dict[str, int]]:
@@ -57,11 +59,16 @@ class World:
         """What the numbers of `results` are."""
         return Quantities({name: task.quantities for name, task in self.tasks.items()})
 
-    def watched(self, tasks: Mapping[str, Task]) -> Source | Callable[[nn.Module], Metrics]:
+    def watched(self, tasks: Mapping[str, Task]) -> Callable[[nn.Module], Metrics]:
         """What `fit` looks at along the second phase of a run that trains ``tasks``."""
-        return self.validation
+        known = {name: task for name, task in self.tasks.items() if name in tasks}
+
+        def validated(net: nn.Module) -> Metrics:
+            return evaluate(net, known, self.validation, self.at_once)
+
+        return validated
 
     def results(self, net: nn.Module, histories: Mapping[str, Mapping[int, History]]) -> tuple[Metrics, dict[str, Any]]:
         """The row of the table, task → metric → value, and task → class → metric → value."""
-        metrics = count(net, self.tasks, self.table)
+        metrics = count(net, self.tasks, self.table, self.at_once)
         return {task: m.compute() for task, m in metrics.items()}, {task: m.per_class() for task, m in metrics.items()}
