@@ -1,8 +1,9 @@
-"""What chapter 8 says of its records."""
+"""What chapter 8 and "On the paper's own frames" say of their records."""
 
 from xstitch_lib import paper
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.studies import table5
+from xstitch_lib.studies.reports import papers_frames
 from xstitch_lib.studies.reports import table5 as page
 
 SMALL, MEDIUM, BRIEF = (load("table5", scale) for scale in ("small", "medium", "brief"))
@@ -43,13 +44,13 @@ def test_every_section_finds_its_numbers_in_the_records():
         page.splits_say(SMALL, SPLITS),
         page.settings_say(RECORDS),
         page.overfitting_says(RECORDS),
-        page.medium_says(table5.scale("medium")),
-        page.nyu_says(MEDIUM),
-        page.nyu_partners_say(MEDIUM),
-        page.turned_says(MEDIUM),
-        page.brief_says(BRIEF),
-        page.own_map_says(CONTROL, MEDIUM),
-        page.held_out_says(CONTROL, MEDIUM),
+        papers_frames.medium_says(table5.scale("medium")),
+        papers_frames.nyu_says(MEDIUM),
+        papers_frames.nyu_partners_say(MEDIUM),
+        papers_frames.turned_says(MEDIUM),
+        papers_frames.brief_says(BRIEF),
+        papers_frames.own_map_says(CONTROL, MEDIUM),
+        papers_frames.held_out_says(CONTROL, MEDIUM),
     ]
     assert not [name for found in says for name, text in found.items() if "nan" in text or "no seed" in text]
     names = [name for found in says for name in found]
@@ -92,20 +93,20 @@ def test_settings_count_as_ahead_where_the_whole_interval_is():
 
 
 def test_the_papers_split_stands_below_ours_and_arms_that_it_lacks_stand_alone():
-    rows = page.nyu_gains(MEDIUM)["over one-task"].tolist()
+    rows = papers_frames.nyu_gains(MEDIUM)["over one-task"].tolist()
     assert rows[rows.index(f"{page.BEST_SPLIT}, ours") + 1] == "split-conv4, the paper"
     assert "self-stitch, ours" in rows and "self-stitch, the paper" not in rows
-    assert page.nyu_says(MEDIUM)["paper_cross-stitch_mean"] == "+0.7°"
+    assert papers_frames.nyu_says(MEDIUM)["paper_cross-stitch_mean"] == "+0.7°"
 
 
 def test_a_repeated_run_is_equal_to_the_last_digit_or_it_is_not_counted():
     once = a_record({"one-task": ONE})
     other = a_record({"one-task": {0: ONE[0], 1: (21.0 + 1e-12, 31.0)}})
-    assert page._again_equal(once, other) == "8 of 10"  # both metrics of segmentation differ in one seed
+    assert papers_frames._again_equal(once, other) == "8 of 10"  # both metrics of segmentation differ in one seed
 
 
 def test_a_table_a_task_has_all_of_its_metrics_and_the_papers_rows_below_ours():
-    normals, seg = page.levels_beside(MEDIUM)
+    normals, seg = papers_frames.levels_beside(MEDIUM)
     assert len(normals.columns) == 5 and len(seg.columns) == 3
     assert "cross-stitch, the paper" in normals.index and "self-stitch, the paper" not in seg.index
     assert [*next(page.levels(SMALL.table)).index] == [*SMALL.content["arms"]]
