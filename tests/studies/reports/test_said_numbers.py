@@ -97,9 +97,15 @@ def test_what_was_not_run_says_so_with_the_command_and_shows_the_papers_gain(mon
         verdict._rows.cache_clear()
 
 
-def test_a_figure_of_the_front_page_has_both_partners_on_both_data():
+def test_the_figure_of_the_front_page_has_both_partners_of_every_task_and_what_section_5_4_says():
     panels = verdict.front_lines()
-    assert {len(lines) for lines in panels.values()} == {4} and len(panels) == 2
+    partners = {"the other task", "the same task"}
+    first, second, learned = list(panels)[:2], list(panels)[2:4], panels[verdict.LEARNED]
+    for title in first:
+        assert {line.label for line in panels[title]} == {f"{d}, {p}" for d in ("rooms", "NYU-v2") for p in partners}
+    for title in second:
+        assert {f"rooms, {partner}" for partner in partners} <= {line.label for line in panels[title]}
+    assert {line.label.split(", ")[0] for line in learned} == {"rooms", "NYU-v2"} and len(panels) == 5
 
 
 @pytest.mark.parametrize("about", GROUPS)

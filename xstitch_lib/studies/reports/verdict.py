@@ -7,7 +7,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from xstitch_lib.results import paper
-from xstitch_lib.results.classes import rarest_gain
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import paper_gain
 from xstitch_lib.studies.claims import GROUPS, TASKS, Group, Row, bound_of, cell, rows
@@ -169,6 +168,7 @@ def _level(record: Record, task: str, metric: str) -> float:
 PARTNERS = {"cross-stitch": "the other task", "self-stitch": "the same task"}
 PLACES = {"small": ("rooms", "rooms"), "medium": ("nyu", "NYU-v2")}
 MAIN = {"normals": "mean", "seg": "mIU"}
+SECOND = {"detection": "mAP", "attributes": "mAP"}
 
 
 def panels(about: str, scale: str) -> dict[str, list[Line]]:
@@ -183,24 +183,36 @@ def panels(about: str, scale: str) -> dict[str, list[Line]]:
     return dict(sorted(found.items()))
 
 
-def front_lines() -> dict[str, list[Line]]:
-    """For `xstitch_lib.page.plots.forest`: over one network per task, what each partner gains, on both data."""
-    panels: dict[str, list[Line]] = {}
-    for scale, (_, place) in PLACES.items():
-        for row in _rows("table 5", scale):
-            if row.claim.text in FRONT:
-                found = row.finding
-                title, label = _named(row.task, found.metric, found.unit), PARTNERS[FRONT[row.claim.text]]
-                numbers = [*found.gain[:3], found.paper]
-                line = Line(f"{place}, {label}", title, place, row.claim.over, found.verdict, *numbers)
-                panels.setdefault(title, []).append(line)
-    return dict(sorted(panels.items()))
-
-
-FRONT = {
-    "better than one network per task": "cross-stitch",
-    "two stitched networks of the same task are better than one": "self-stitch",
+BESIDE_ONE = {
+    "better than one network per task": "the other task",
+    "two stitched networks of the same task are better than one": "the same task",
 }
+# group → claim → as the front page's figure calls it
+FRONT = {
+    "table 5": BESIDE_ONE,
+    "table 6": BESIDE_ONE,
+    "alphas": {
+        "at pool5 both tasks prefer their own maps, whatever the start": "own maps at pool5",
+        "from (0.5, 0.5), normals share more than segmentation does": "normals share more",
+    },
+}
+LEARNED = "weight, in section 5.4's direction"
+
+
+def front_lines() -> dict[str, list[Line]]:
+    """For `xstitch_lib.page.plots.forest`: both tables' gains over one network per task, and what units learn."""
+    panels: dict[str, list[Line]] = {}
+    for about, labels in FRONT.items():
+        for scale, data in GROUPS[about].data.items():
+            for row in _rows(about, scale):
+                if row.finding and row.claim.text in labels:
+                    found = row.finding
+                    title = _named(row.task, found.metric, found.unit) if found.metric else LEARNED
+                    numbers = [*found.gain[:3], found.paper]
+                    label = f"{data}, {labels[row.claim.text]}"
+                    line = Line(label, title, data, row.claim.over, found.verdict, *numbers)
+                    panels.setdefault(title, []).append(line)
+    return panels
 
 
 def front_says() -> dict[str, str]:
@@ -214,13 +226,15 @@ def front_says() -> dict[str, str]:
     fashion = load("fashion_mnist", "medium").table
     for name, arm in (("paper", "per channel"), ("dense", "dense at fc3")):
         says[f"front_{name}_units"] = worded_gain(fashion, arm, "none", "both", "accuracy")
-    five = paper.table("table5")
-    for task, metric in MAIN.items():
-        unit = unit_of(paper.QUANTITIES.find(task, metric))
-        says[f"front_paper_{task}"] = f"{paper_gain(five, 'cross-stitch', 'one-task', task, metric):+.1f}{unit}"
-    rarest = rarest_gain("cross-stitch", "one-task"), rarest_gain("self-stitch", "one-task")
-    for name, measure in zip(("cross", "self"), rarest, strict=True):
-        says[f"front_rare_{name}"] = measure(load("table5", "medium"))["seg"].gain_text
+    six = load("table6", "small").table
+    for task in SECOND:
+        says[f"front_rooms_cross_{task}"] = worded_gain(six, "cross-stitch", "one-task", task, SECOND[task])
+        says[f"front_rooms_self_{task}"] = worded_gain(six, "self-stitch", "one-task", task, SECOND[task])
+    for about, metrics in (("table5", MAIN), ("table6", SECOND)):
+        for task, metric in metrics.items():
+            unit = unit_of(paper.QUANTITIES.find(task, metric))
+            theirs = paper_gain(paper.table(about), "cross-stitch", "one-task", task, metric)
+            says[f"front_paper_{task}"] = f"{theirs:+.1f}{unit}"
     says |= {f"front_{kind.split()[0]}": str(count) for kind, count in counts().items()}
     return says
 
