@@ -37,6 +37,7 @@ APASCAL = {
         seeds=(0, 1, 2, 3),
         size=320,  # of most pictures here the shorter side is 333 to 375 pixels
         steps=(900, 450),  # a seed's four arms take some fifty core-minutes
+        lr=(0.003, 0.003),  # by `apascal_choices`
         proposals=500,
     ),
     # section 6.1; where the paper names no number, Fast R-CNN's
@@ -111,7 +112,17 @@ apascal_choices = Study(
     "apascal_choices",
     "Which rate does best on aPascal's validation pictures?",
     [ONE_TASK, *[Arm(f"one-task, rate {lr:g}", OneTask(), changes={"lr": (lr, lr)}) for lr in (0.003, 0.01)]],
-    {"medium": replace(APASCAL["medium"], arms=None, seeds=(100,), table="validation", snapshots=2, steps=(600, 300))},
+    {
+        "medium": replace(
+            APASCAL["medium"],
+            arms=None,
+            seeds=(100,),
+            table="validation",
+            snapshots=2,
+            steps=(600, 300),
+            lr=(0.001, 0.001),
+        )
+    },
     metrics=METRICS,
 )
 
