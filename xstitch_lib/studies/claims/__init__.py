@@ -12,11 +12,13 @@ import pandas as pd
 from xstitch_lib.results.findings import Finding
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.studies import STUDIES
-from xstitch_lib.studies.claims import ablations, alphas, faces, fashion, figure6, table5, table6
+from xstitch_lib.studies.claims import ablations, afterwards, alphas, faces, fashion, figure6, table5, table6
 from xstitch_lib.studies.claims.claim import Claim, Group
 
 GROUPS = {
-    group.name: group for file in (table5, figure6, ablations, alphas, table6, fashion, faces) for group in file.GROUPS
+    group.name: group
+    for file in (table5, figure6, ablations, alphas, table6, fashion, faces, afterwards)
+    for group in file.GROUPS
 }
 CLAIMS = {name: group.claims for name, group in GROUPS.items()}
 # as tables and figures name the tasks of a record
