@@ -13,8 +13,12 @@ from xstitch_lib.results.classes import (
     over_classes,
     permutation_p,
     rank_correlation,
+    rarest_gain,
     sign_p,
 )
+from xstitch_lib.results.record import Record
+from xstitch_lib.tasks import Attributes
+from xstitch_lib.tasks.quantities import Quantities
 
 
 def gains(classes, seeds=8, slope=0.0, noise=0.1):
@@ -55,3 +59,28 @@ def test_without_each_class_in_turn():
     gain = pd.DataFrame({0: [1.0, 2.0, 9.0]}, index=["a", "b", "c"])
     without = leave_one_out(gain, pd.Series({"a": 1.0, "b": 2.0, "c": 3.0}), mean_gain)
     assert without.to_dict() == {"a": 5.5, "b": 5.0, "c": 1.5}
+
+
+def test_what_nobody_has_in_training_or_in_the_test_is_no_rare_class():
+    level = {"common": 50.0, "rare": 20.0, "untrained": 1.0, "untested": None}
+
+    def cell(arm, seed, more):
+        each = {name: {"AP": value and value + more, "objects": 5} for name, value in level.items()}
+        results = {"attributes": {"mAP": 30.0 + more}}
+        return {"arm": arm, "seed": seed, "status": "done", "results": results, "per_class": {"attributes": each}}
+
+    quantities = Quantities(attributes=Attributes.quantities).plain()
+    record = Record(
+        {
+            "study": "s",
+            "arms": {"a": {}, "b": {}},
+            "primary": [],
+            "metrics": {"attributes": "mAP"},
+            "settings": {"seeds": [0, 1]},
+            "labels": {"attributes": {"common": 90, "rare": 4, "untrained": 0, "untested": 2}},
+            "quantities": quantities,
+            "cells": [cell(arm, seed, more) for arm, more in (("a", 3.0), ("b", 0.0)) for seed in (0, 1)],
+        }
+    )
+    found = rarest_gain("a", "b", 2, "attributes", "AP")(record)["attributes"]
+    assert found.gain.mean == pytest.approx(3.0) and found.note.startswith("2 classes")

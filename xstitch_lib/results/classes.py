@@ -127,10 +127,12 @@ def hardly_predicted(record: Record, iu: float = 1.0) -> list[str]:
 
 
 def _of(record: Record, first: str, second: str, task: str, metric: str) -> tuple[pd.DataFrame, pd.Series]:
+    """Gains and labels of the classes that somebody has, in training and in the test."""
     rows = record.per_class[record.per_class.task == task]
     gain = class_gains(Quantities.of(record.per_class).attach(rows), first, second, metric)
     labels = pd.Series(record.content["labels"][task], dtype=float)
-    return gain[gain.index.isin(labels.index)], labels
+    known = gain[gain.index.isin(labels[labels > 0].index)].dropna()
+    return known, labels[known.index]
 
 
 def _mean(record: Record, first: str, second: str, gain, labels, task: str, metric: str) -> dict[str, Finding]:

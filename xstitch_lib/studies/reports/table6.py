@@ -149,5 +149,13 @@ def places_say(record: Record) -> dict[str, str]:
 
 
 def photos_say(record: Record) -> dict[str, str]:
-    """What `table_says` says, of aPascal: "photos_detection_one" and so on; and the pictures and steps of the scale."""
-    return {f"photos_{name}": text for name, text in table_says(record).items()}
+    """Of aPascal what `table_says` says, "photos_detection_one" and so on, and how its networks were trained."""
+    settings = record.content["settings"]
+    says = table_says(record) | {
+        "classes": f"{len(settings['told'])} classes ({', '.join(settings['told'])})",
+        "steps": " and ".join([f"{steps:,}" for steps in settings["steps"]]),
+        "batch": f"{settings['batch_size']} pictures of {settings['regions']} regions",
+        "seeds": str(len(record.seeds)),
+    }
+    says |= {name: str(settings[name]) for name in ("size", "width")}
+    return {f"photos_{name}": text for name, text in says.items()}
