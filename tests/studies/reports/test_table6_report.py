@@ -33,8 +33,9 @@ def test_each_share_of_foreground_is_compared_with_its_own_one_task_networks():
         assert says[f"attributes_cross-stitch_{share}"].startswith(f"{mean:+.2f} points")
 
 
-def test_a_unit_a_layer_that_diverged_is_told_with_its_steps():
-    assert page.divergence_says(load("objects_choices", "small"))["layer_diverged"].count("at step") == 2
+def test_units_that_diverged_are_counted_with_their_steps():
+    says = page.divergence_says(load("units_rates", "small"))
+    assert says == {"layer_diverged": "4 of 4 seeds, all within 6 steps", "channel_diverged": "none of 4 seeds"}
 
 
 def test_what_a_unit_a_channel_gains_over_one_a_layer_is_read_off_the_record():

@@ -78,10 +78,14 @@ def choices_shown(record: Record, about: str = "") -> pd.DataFrame:
 
 
 def divergence_says(record: Record) -> dict[str, str]:
-    """When one unit a layer diverged at the highest rate that was tried."""
-    cells = [cell for cell in record.content["cells"] if cell["arm"] == "a layer, units ×100"]
-    told = [f"{cell['status'].removeprefix('diverged ')} with seed {cell['seed']}" for cell in cells]
-    return {"layer_diverged": " and ".join(told)}
+    """In how many seeds one unit a layer, and one a channel, diverged at the highest rate that was tried, and when."""
+    says = {}
+    for per in ("layer", "channel"):
+        cells = [cell["status"] for cell in record.content["cells"] if cell["arm"] == f"a {per}, ×100"]
+        steps = [int(status.split()[-1]) for status in cells if status.startswith("diverged")]
+        when = f", all within {max(steps)} steps" if steps else ""
+        says[f"{per}_diverged"] = f"{len(steps) or 'none'} of {len(cells)} seeds{when}"
+    return says
 
 
 def gains_of(record: Record, settings: Mapping[str, Mapping[str, tuple[str, str]]]) -> dict:
