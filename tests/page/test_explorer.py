@@ -16,6 +16,7 @@ from matplotlib import image
 from nbclient import NotebookClient
 
 from xstitch_lib.page.explorer import PRESETS, AlphaExplorer, Forest, TrainingReplay, UnitPlayground
+from xstitch_lib.page.explorer.alphas import HIGHEST, LOWEST, MEAN
 from xstitch_lib.page.explorer.moving import State
 from xstitch_lib.page.explorer.unit import NAMES, OWN
 from xstitch_lib.results.record import load
@@ -90,6 +91,16 @@ def test_several_seeds_are_averaged_rank_by_rank():
     curves = AlphaExplorer(record).curves({"run": 0, "layer": 0, "task": 0, "step": 10})
     lowest = [record.alphas("cross-stitch", seed)[1]["pool1"][-1, :, 0, 0].min() for seed in record.seeds]
     assert curves[0][0] == pytest.approx(np.mean(lowest), abs=1e-3)
+
+
+def test_a_band_reaches_from_the_lowest_to_the_highest_seed_and_one_run_has_none():
+    record, state = load("table5", "small"), {"run": 0, "layer": 0, "task": 0, "step": 10}
+    explorer, one = AlphaExplorer(record), AlphaExplorer(a_history())
+    mean, lowest, highest = [explorer.curves(state, of) for of in (MEAN, LOWEST, HIGHEST)]
+    own = [np.sort(record.alphas("cross-stitch", seed)[1]["pool1"][-1, :, 0, 0])[0] for seed in record.seeds]
+    assert (lowest[0][0], highest[0][0]) == pytest.approx((min(own), max(own)), abs=1e-3)
+    assert (lowest <= mean).all() and (mean <= highest).all()
+    assert explorer.svg(state).count('class="band') == 4 and 'class="band' not in one.svg(one.state)
 
 
 def test_the_caption_tells_the_median_of_an_even_number_of_channels():

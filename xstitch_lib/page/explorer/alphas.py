@@ -15,6 +15,7 @@ from xstitch_lib.training.history import History
 
 POINTS = 33  # of a sorted curve, more are not seen; odd, so that one of them is the median
 TOP = 1 << 16
+MEAN, LOWEST, HIGHEST = range(3)  # over seeds
 
 
 class AlphaExplorer(MovingFigure):
@@ -22,7 +23,7 @@ class AlphaExplorer(MovingFigure):
 
     The layer before the chosen one stands beside it: what one unit exchanges the next may exchange back. Channels are
     sorted by weight, each curve for itself, as in the paper's table 4: a curve says how weights are spread, not which
-    channel has which. Over several seeds the sorted curves are averaged.
+    channel has which. Of several seeds a curve is the mean, and the band around it from the lowest to the highest.
 
     Args:
         source: a `History` of `fit`, or a record; of any stitched network with units per channel or per layer.
@@ -69,11 +70,11 @@ class AlphaExplorer(MovingFigure):
     def _keys(self):
         return [((name, layer), run) for name, run in self.runs.items() for layer in self.layers]
 
-    def curves(self, state: State) -> np.ndarray:
-        """(T, points): for the state's task, the sorted weights of each task's map."""
+    def curves(self, state: State, of: int = MEAN) -> np.ndarray:
+        """(T, points): for the state's task, the sorted weights of each task's map; the mean of seeds, or an edge."""
         values = self._packed[list(self.runs)[state["run"]], self.layers[state["layer"]]]
         low, high = self.plots[0].y
-        return low + values[state["step"], state["task"]] / (TOP - 1) * (high - low)
+        return low + values[of, state["step"], state["task"]] / (TOP - 1) * (high - low)
 
     def shown(self, state: State) -> list[State]:
         """The states of the panels: the layer before the chosen one, and that; of the first layer, it and the next."""
@@ -106,12 +107,18 @@ class AlphaExplorer(MovingFigure):
                 f'<text class="layer" x="{left}" y="{top - 8}">weights at {self.layers[panel["layer"]]}</text>'
             )
             parts += [f'<polyline class="faint" points="{plot.points(xs, values)}"/>' for values in begun]
+            if self._several:
+                lowest, highest = [self.curves(panel, of) for of in (LOWEST, HIGHEST)]
+                around, bands = np.append(xs, xs[::-1]), np.append(lowest, highest[:, ::-1], axis=1)
+                parts += [
+                    f'<polygon class="band c{j}" points="{plot.points(around, band)}"/>' for j, band in enumerate(bands)
+                ]
             for j, values in enumerate(now):
                 parts.append(f'<polyline class="line c{j} {kinds[j]}" points="{plot.points(xs, values)}"/>')
         for j in range(len(self.tasks)):
             x = 44 + j * 364 / len(self.tasks)
             parts.append(f'<text class="legend c{j}" x="{x:.0f}" y="14">{self._line(state, j)}</text>')
-        seeds = ", mean over seeds" if self._several else ""
+        seeds = ", mean and range over seeds" if self._several else ""
         return svg(
             420, 290, f"Sorted weights of a layer's units{seeds}; the text below says what they are", "".join(parts)
         )
@@ -122,7 +129,7 @@ class AlphaExplorer(MovingFigure):
             for run in self.runs
         ]
         plot = {"boxes": [plot.box for plot in self.plots], "y": self.plots[0].y}
-        return {"tasks": self.tasks, "points": POINTS, "curves": packed, "plot": plot}
+        return {"tasks": self.tasks, "points": POINTS, "bands": self._several, "curves": packed, "plot": plot}
 
     def picture(self) -> Figure:
         run = list(self.runs.values())[self.state["run"]]
@@ -132,5 +139,7 @@ class AlphaExplorer(MovingFigure):
 
 
 def _quantiles(alphas: np.ndarray) -> np.ndarray:
-    """(seeds, S, C, T, T) → (S, T, T, points): sorted over channels, thinned, averaged over seeds."""
-    return np.quantile(alphas, np.linspace(0, 1, POINTS), axis=2).mean(1).transpose(1, 2, 3, 0)
+    """(seeds, S, C, T, T) → (3, S, T, T, points): sorted over channels, thinned; mean, lowest, highest over seeds."""
+    curves = np.quantile(alphas, np.linspace(0, 1, POINTS), axis=2)
+    found = [curves.mean(1), curves.min(1), curves.max(1)] if len(alphas) > 1 else [curves[:, 0]]
+    return np.stack(found).transpose(0, 2, 3, 4, 1)
