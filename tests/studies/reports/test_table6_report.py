@@ -43,3 +43,11 @@ def test_what_a_unit_a_channel_gains_over_one_a_layer_is_read_off_the_record():
     assert said["attributes_channel"] == gain(
         SIX.table, "cross-stitch a channel", "cross-stitch", "attributes", "mAP"
     ).short(" points")
+
+
+def test_too_few_seeds_are_told_one_by_one():
+    by_task = page.gains_by_seed(SIX)
+    assert list(by_task) == ["detection, mAP", "attributes, mAP"]
+    found = by_task["attributes, mAP"]["cross-stitch (paper +2.1)"]
+    assert found.mean() == gain(SIX.table, "cross-stitch", "one-task", "attributes", "mAP").mean
+    assert "self-stitch" in by_task["detection, mAP"]
