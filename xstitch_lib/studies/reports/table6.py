@@ -179,5 +179,9 @@ def photos_say(record: Record) -> dict[str, str]:
         if record.missing
         else "All of its runs are there.",
     }
+    for task, metric in METRICS.items():
+        for name, arm in (("cross", CROSS), ("ensemble", "ensemble"), ("self", SELF)):
+            each = [f"{value:+.2f}" for value in gains(record.table, arm, ONE, task, metric)]
+            says[f"{task}_{name}_seeds"] = " and ".join(each)
     says |= {name: str(settings[name]) for name in ("size", "width")}
     return {f"photos_{name}": text for name, text in says.items()}
