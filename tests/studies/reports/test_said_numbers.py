@@ -63,7 +63,10 @@ def test_what_chapter_detection_and_attributes_asks_for_is_said():
     said = table6.table_says(SIX) | table6.scale_says(SIX_STUDY.scale("small"))
     said |= table6.foreground_says(load("foreground", "small"))
     said |= table6.few_attributes_say(load("few_attributes", "small"))
-    said |= table6.divergence_says(load("units_rates", "small")) | table6.places_say(load("units_places", "small"))
+    said |= table6.divergence_says(load("units_rates", "small")) | table6.pairs_say(
+        load("units_places", "small"), table6.PLACES
+    )
+    said |= table6.pairs_say(load("attribute_loss", "small"), table6.LOSS_PAIRS)
     said |= table6.photos_say(load("table6", "medium"))
     assert asked("14_detection_and_attributes") - {"table6_runtime"} <= {*said}
 

@@ -138,17 +138,25 @@ LOSSES = {
     f"loss ×{weight}": {arm: (f"{arm}, loss ×{weight}", f"{ONE}, loss ×4") for arm in (ONE, CROSS, "mtl-shared")}
     for weight in ("0.25", "1", "4")
 }
-PLACES = {"before": ("before the regions", ONE), "after": ("after the regions", ONE)} | {
-    "between": ("before the regions", "after the regions")
+LOSS_PAIRS = {
+    "loss_alone": (f"{ONE}, loss ×1", f"{ONE}, loss ×4"),
+    "loss_shared": ("mtl-shared, loss ×1", "mtl-shared, loss ×4"),
+    "loss_stitched": (f"{CROSS}, loss ×1", f"{ONE}, loss ×1"),
+    "loss_tuned": (f"{CROSS}, loss ×4", f"{ONE}, loss ×4"),
+}
+PLACES = {
+    "before": ("before the regions", ONE),
+    "after": ("after the regions", ONE),
+    "between": ("before the regions", "after the regions"),
 }
 
 
-def places_say(record: Record) -> dict[str, str]:
-    """What units before the regions are cut out gain, units after them, and the first over the second."""
+def pairs_say(record: Record, pairs: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """What the first arm of each pair gains over the second: "detection_before" and so on."""
     return {
         f"{task}_{name}": worded_gain(record.table, *pair, task, metric)
         for task, metric in METRICS.items()
-        for name, pair in PLACES.items()
+        for name, pair in pairs.items()
     }
 
 
