@@ -68,7 +68,7 @@ def test_what_chapter_detection_and_attributes_asks_for_is_said():
     )
     said |= table6.pairs_say(load("attribute_loss", "small"), table6.LOSS_PAIRS)
     said |= table6.photos_say(load("table6", "medium"))
-    assert asked("14_detection_and_attributes") - {"table6_runtime"} <= {*said}
+    assert asked("14_detection_and_attributes") - {"table6_runtime", "quarter_diverged"} <= {*said}
 
 
 def test_what_the_front_page_and_page_verdict_ask_for_is_said():

@@ -35,7 +35,7 @@ def test_each_share_of_foreground_is_compared_with_its_own_one_task_networks():
 
 def test_units_that_diverged_are_counted_with_their_steps():
     says = page.divergence_says(load("units_rates", "small"))
-    assert says == {"layer_diverged": "4 of 4 seeds, all within 6 steps", "channel_diverged": "none of 4 seeds"}
+    assert says == {"layer_diverged": "4 of 4 seeds, within 6 steps", "channel_diverged": "none of 4 seeds"}
 
 
 def test_what_a_unit_a_channel_gains_over_one_a_layer_is_read_off_the_record():

@@ -78,14 +78,16 @@ def choices_shown(record: Record, about: str = "") -> pd.DataFrame:
 
 
 def divergence_says(record: Record) -> dict[str, str]:
-    """In how many seeds one unit a layer, and one a channel, diverged at the highest rate that was tried, and when."""
-    says = {}
-    for per in ("layer", "channel"):
-        cells = [cell["status"] for cell in record.content["cells"] if cell["arm"] == f"a {per}, ×100"]
-        steps = [int(status.split()[-1]) for status in cells if status.startswith("diverged")]
-        when = f", all within {max(steps)} steps" if steps else ""
-        says[f"{per}_diverged"] = f"{len(steps) or 'none'} of {len(cells)} seeds{when}"
-    return says
+    """How often one unit a layer, and one a channel, diverged at the highest rate that was tried, and when."""
+    return {f"{per}_diverged": diverged(record, f"a {per}, ×100") for per in ("layer", "channel")}
+
+
+def diverged(record: Record, arm: str) -> str:
+    """In how many of its seeds an arm did, and after how many steps at most."""
+    statuses = [cell["status"] for cell in record.content["cells"] if cell["arm"] == arm]
+    steps = [int(status.split()[-1]) for status in statuses if status.startswith("diverged")]
+    when = f", within {max(steps)} steps" if steps else ""
+    return f"{len(steps) or 'none'} of {len(statuses)} seeds{when}"
 
 
 def gains_of(record: Record, settings: Mapping[str, Mapping[str, tuple[str, str]]]) -> dict:
