@@ -137,8 +137,8 @@ RATES = {
     f"×{rate}": {f"one {per}": (f"{per}, ×{rate}", ONE) for per in ("a layer", "a channel")} for rate in (1, 10, 100)
 }
 LOSSES = {
-    f"loss ×{weight}": {arm: (f"{arm}, loss ×{weight}", f"{ONE}, loss ×4") for arm in (ONE, CROSS, "mtl-shared")}
-    for weight in ("0.25", "1", "4")
+    f"loss ×{weight}": {arm: (f"{arm}, loss ×{weight}", f"{ONE}, loss ×{weight}") for arm in (CROSS, "mtl-shared")}
+    for weight in (1, 4)
 }
 LOSS_PAIRS = {
     "loss_alone": (f"{ONE}, loss ×1", f"{ONE}, loss ×4"),
