@@ -185,9 +185,7 @@ def photos_say(record: Record) -> dict[str, str]:
         "steps": " and ".join([f"{steps:,}" for steps in settings["steps"]]),
         "batch": f"{settings['batch_size']} pictures of {settings['regions']} regions",
         "seeds": ", ".join([f"{arm} {len(record.finished(arm))}" for arm in record.content["arms"]]),
-        "state": f"{len(record.missing)} of its runs are to come: `xstitch run table6 --scale medium`."
-        if record.missing
-        else "All of its runs are there.",
+        "state": f"{len(record.missing)} of its runs are to come." if record.missing else "All of its runs are there.",
     }
     for task, metric in METRICS.items():
         for name, arm in (("cross", CROSS), ("ensemble", "ensemble"), ("self", SELF)):
