@@ -3,7 +3,8 @@
 Scales: "live" is what a chapter runs in front of its reader, "small" what is recorded: Rooms at 48×64, a small Fast
 R-CNN, 4 pictures of 64 regions a step. "medium" is aPascal on AlexNet's convolutions, 512 values in fc6 and fc7; "full"
 is the paper's: 4096 of them, all of VOC 2008, and its number of steps. What was chosen was chosen by `objects_choices`,
-on validation pictures of another stream and with seeds that no table uses; the split is carried over to aPascal.
+on validation pictures of another stream and with seeds that no table uses; the split is carried over to aPascal,
+whose rate `apascal_choices` chose.
 """
 
 from collections.abc import Sequence
