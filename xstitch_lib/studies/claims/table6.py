@@ -108,6 +108,7 @@ QUESTIONS = Group(
                "another rate"),
         _asked("ours", "units before the regions are better than units after", "units_places", "before the regions",
                "after the regions", "other places"),
+        # asked for after the figure had been seen
         Claim("ours", "at the paper's own weight of their loss, attributes gain", ("attribute_loss",),
               only("attributes", better(f"{CROSS}, loss ×1", f"{ONE}, loss ×1")), over=ALONE),
         _asked("ours", "MTL-shared is better with a quarter of the weight on the attributes' loss", "attribute_loss",
