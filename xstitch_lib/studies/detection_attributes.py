@@ -37,7 +37,7 @@ APASCAL = {
         arms=("one-task", "ensemble", "cross-stitch", "self-stitch"),
         seeds=(0, 1, 2, 3),
         size=320,  # of most pictures here the shorter side is 333 to 375 pixels
-        steps=(900, 450),  # a seed's four arms take some fifty core-minutes
+        steps=(900, 450),  # a seed's four arms take eighty core-minutes
         lr=(0.003, 0.003),  # by `apascal_choices`
         proposals=500,
     ),

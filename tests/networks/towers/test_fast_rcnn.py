@@ -119,3 +119,10 @@ def test_mtl_shared_and_ensembles_take_regions_too():
         torch.testing.assert_close(out, expected[task])
     both = ensemble([tower("find"), tower("find")], TASKS["find"].average)
     assert both(image, regions).shape == expected["find"].shape
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_regions_are_pooled_in_the_precision_of_their_map(dtype):
+    x, regions = torch.rand(1, 3, 8, 8, dtype=dtype), [torch.tensor([[0.0, 0.0, 100.0, 60.0]])]
+    pooled = RegionPool(2, stride=16)(x, regions)
+    assert pooled.dtype == dtype and set(pooled.flatten().tolist()) <= set(x.flatten().tolist())

@@ -53,7 +53,8 @@ class RegionPool(RegionLayer):
         from torchvision.ops import roi_pool
 
         boxes = torch.cat([regions.sample[:, None].to(regions.values), regions.values], 1)
-        return roi_pool(x.float(), boxes.float(), self.size, 1 / self.stride).to(x)  # has no bfloat16 on CPUs
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # it has no bfloat16 on CPUs
+        return roi_pool(wide, boxes.to(wide), self.size, 1 / self.stride).to(x)
 
 
 class RegionAlign(RegionLayer):
