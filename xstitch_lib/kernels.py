@@ -20,6 +20,8 @@ def per_channel(alpha: Tensor, like: Tensor) -> Tensor:
     Contiguous: where channels come last, loops run along them, and take several at a time only of neighbours.
     """
     weights, tasks = alpha.to(like.dtype).permute(1, 2, 0).contiguous(), alpha.shape[1]
+    if torch.compiler.is_compiling():
+        weights = _buffer(weights)
     return weights.reshape(tasks, tasks, 1, -1, *[1] * (like.ndim - 2))
 
 
@@ -30,31 +32,57 @@ def add_product(total: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     return total.addcmul_(x, weight)
 
 
-def channel_sum(product: Tensor, rows: bool, dtype: torch.dtype) -> Tensor:
-    """(B, C, ...) → (C,), the sum over samples and places; with ``rows`` in the loops of `compiled`, to merge with."""
-    if rows:
-        batch, channels, *space = product.shape
-        return product.reshape(batch, channels, math.prod(space)).sum(2, dtype=dtype).sum(0)
-    return product.sum([0, *range(2, product.ndim)], dtype=dtype)
+def channels_lie(x: Tensor) -> str:
+    """Where the channels of a map (B, C, ...) lie in memory: "first" (contiguous), "last", or "" for neither."""
+    if x.is_contiguous():
+        return "first"
+    return "last" if x.movedim(1, -1).is_contiguous() else ""
 
 
-def compiled(mix: Mix, alpha: Tensor, maps: Sequence[Tensor], rows: bool) -> tuple[Tensor, ...]:
-    """The mix of ``maps`` as the compiler wants it: with ``rows`` one row a map and channel, in a buffer of its own.
+def rows(x: Tensor, lie: str) -> Tensor:
+    """A map as its rows, which follow each other in memory: (B * C, places); where channels are last, (rows, W, C)."""
+    if lie == "last":
+        return x.movedim(1, -1).contiguous().flatten(0, -3)
+    return x.reshape(x.shape[0] * x.shape[1], math.prod(x.shape[2:]))
+
+
+def channel_sum(product: Tensor, dtype: torch.dtype, lie: str = "") -> Tensor:
+    """(B, C, ...) → (C,), the sum over samples and places; row by row, as `compiled` goes, if ``lie`` is given."""
+    if not lie:
+        return product.sum([0, *range(2, product.ndim)], dtype=dtype)
+    sums = rows(product, lie).sum(1, dtype=dtype)
+    return (sums if lie == "last" else sums.reshape(product.shape[:2])).sum(0)
+
+
+def compiled(mix: Mix, alpha: Tensor, grads: Sequence[Tensor], like: Tensor) -> tuple[Tensor, ...]:
+    """The mix of gradients as the compiler wants it: by the same `rows` as `channel_sum`, in buffers of their own.
 
     Only then does TorchInductor merge it and the gradient of alpha into one pass over memory, which is what a unit
     costs. The numbers are the same.
 
     Args:
         mix: weights as `per_channel` shapes them, and maps → their weighted sums.
-        rows: whether the maps lie contiguously.
+        grads: as Dynamo hands them to a backward, copied so that channels come first.
+        like: a map that was mixed forward; the mixed gradients lie as it does.
     """
-    if not rows:
-        return mix(per_channel(alpha, maps[0]), maps)
-    batch, channels, *space = shape = maps[0].shape
-    weights = alpha.to(maps[0].dtype).expand(batch, channels, -1, -1).flatten(0, 1).permute(1, 2, 0).unsqueeze(-1)
-    mixed = mix(weights, [x.reshape(batch * channels, math.prod(space)) for x in maps])
-    stride = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    return tuple([y.as_strided(shape, stride) for y in mixed])
+    weights, lie = per_channel(alpha, like), channels_lie(like)
+    if not lie:
+        return mix(weights, grads)
+    weights, walked = weights.flatten(2), [rows(g, lie) for g in grads]
+    if lie == "last":
+        mixed, shape = mix(weights[:, :, None, None], walked), like.movedim(1, -1).size()
+        return tuple([_buffer(y).reshape(shape).movedim(-1, 1) for y in mixed])
+    mixed = mix(weights.unsqueeze(2).expand(-1, -1, *like.shape[:2]).flatten(2).unsqueeze(-1), walked)
+    return tuple([y.as_strided(like.size(), like.stride()) for y in mixed])
+
+
+def _buffer(x: Tensor) -> Tensor:
+    """``x``, which is contiguous, flat: TorchInductor writes it down once, and does not compute it where it is read.
+
+    Flat, because Dynamo reads a single size off a gradient's strides, and where channels are last these may differ.
+    """
+    flat = x.reshape(-1)
+    return flat.as_strided(flat.size(), (1,))
 
 
 def batched(

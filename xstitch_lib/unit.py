@@ -118,17 +118,17 @@ class CrossStitch(torch.autograd.Function):
     def backward(ctx, *grads: Tensor):
         alpha, *maps = ctx.saved_tensors
         grad_alpha, grad_maps = None, [None] * len(maps)
-        rows = torch.compiler.is_compiling() and all([x.is_contiguous() for x in maps])
+        lie = kernels.channels_lie(maps[0]) if torch.compiler.is_compiling() else ""
         if any(ctx.needs_input_grad[1:]):
             # Eq. 2: dL/dx_j = sum over i of alpha_ij dL/dx~_i, which is Eq. 1 with alpha transposed
             back = alpha.transpose(1, 2)
             if torch.compiler.is_compiling():
-                grad_maps = kernels.compiled(_weighted_sums, back, grads, rows)
+                grad_maps = kernels.compiled(_weighted_sums, back, grads, maps[0])
             else:
                 grad_maps = CrossStitch.apply(back, *grads)
         if ctx.needs_input_grad[0]:
             # Eq. 3, corrected: dL/dalpha_ij = sum over batch and locations of dL/dx~_i x_j
-            grad_alpha = _correlate(alpha, grads, maps, rows)
+            grad_alpha = _correlate(alpha, grads, maps, lie)
         return grad_alpha, *grad_maps
 
     @staticmethod
@@ -147,8 +147,8 @@ def _weighted_sums(alpha: Tensor, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple(sums)
 
 
-def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor], rows: bool) -> Tensor:
-    sums = torch.stack([kernels.channel_sum(g * x, rows, alpha.dtype) for g in grads for x in maps])
+def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor], lie: str) -> Tensor:
+    sums = torch.stack([kernels.channel_sum(g * x, alpha.dtype, lie) for g in grads for x in maps])
     per_channel = sums.T.reshape(-1, len(maps), len(maps))
     return per_channel if alpha.shape[0] > 1 else per_channel.sum(0, keepdim=True)
 
