@@ -32,9 +32,9 @@ EXAMPLES = {"Hugging Face BERT": (torch.ones(1, 7, dtype=torch.long), torch.ones
 
 
 def table():
-    """tower → (layer, as it is or no, what to do), as the page tells."""
+    """tower → (layer, yes or no, with which options), as the page tells."""
     cells = [c for c in json.loads(CHAPTER.read_text())["cells"] if c["cell_type"] == "markdown"]
-    rows = re.findall(r"^\| ([^|]+) \| `?([^`|]*?)`? \| (as it is|no) \| ([^|]*)\|$", "\n".join(
+    rows = re.findall(r"^\| ([^|]+) \| `?([^`|]*?)`? \| (yes|no) \| ([^|]*)\|$", "\n".join(
         ["".join(c["source"]) for c in cells]), flags=re.M)  # fmt: skip
     return {tower: (layer.strip(), how, do) for tower, layer, how, do in rows}
 

@@ -56,6 +56,7 @@ def all_says(data: FaceEmbeddings, records: Mapping[str, Record | None]) -> Text
     says = data_say(data) | quotes_say() | settings_say() | second_script() | progress_says(records)
     says |= script_says(records["script"], records["readme"])
     says |= gains_say(records["people"], "people") | levels_say(records["people"], "people")
+    says |= recalls_say(records["people"])
     return (
         says | gains_say(records["pictures"], "pictures") | pictures_say(records["utkface"], records["utkface_years"])
     )
@@ -71,8 +72,8 @@ def data_say(data: FaceEmbeddings) -> Texts:
     if data.source == STAND_IN:
         note = (
             "The real embeddings are not at hand here: what runs live on this page runs on a synthetic stand-in, "
-            "random vectors made so that a look-up fares on them as on the real ones. Only what is recorded is about "
-            "people."
+            "random vectors on which logistic regression and nearest neighbours fare as on the real ones. Of dense units "
+            "they say nothing: in the live table read the baselines and *none*. Only what is recorded is about people."
         )
     else:
         note = "What runs live on this page runs on the script's own embeddings, as the records do."
@@ -155,11 +156,26 @@ def _in_common(record: Record, first: str, second: str) -> set[int]:
 
 def levels_say(record: Record | None, prefix: str) -> Texts:
     """Mean accuracies of the arms that prose compares, in both tasks and in each, under "prefix_arm_task"."""
-    says, names = {}, {"none": "none", "dense": "dense", "look-up": "look_up", "logistic regression": "logistic"}
+    says = {}
+    names = {"none": "none", "dense": "dense", "look-up": "look_up", "logistic regression": "logistic"}
+    names |= {"nearest neighbour": "nearest"}
     for arm, name in names.items():
         for task in TASKS:
             found = pd.Series(dtype=float) if record is None else level(record, arm, task, "accuracy")
             says[f"{prefix}_{name}_{task}"] = f"{found.mean():.1f} %" if len(found) else NOT_YET
+    return says
+
+
+def recalls_say(record: Record | None, arm: str = "none") -> Texts:
+    """How often an arm is right about each label, and about gender and age of the person it gets wrong most often."""
+    names = [*FaceEmbeddings.genders, *FaceEmbeddings.ages]
+    says = {f"people_recall_{name.replace(' ', '_')}": NOT_YET for name in names} | {"people_worst": NOT_YET}
+    rows = pd.DataFrame() if record is None else record.per_class.query("arm == @arm")
+    if len(rows):
+        means = rows.groupby(["metric", "class"]).value.mean()
+        says |= {f"people_recall_{name.replace(' ', '_')}": f"{means['recall', name]:.0f} %" for name in names}
+        persons = means["accuracy"].filter(regex="^person ")
+        says["people_worst"] = f"{persons.min():.0f} %"
     return says
 
 
@@ -186,7 +202,7 @@ def _where(found: Difference) -> str:
     """Of the claimed number, where it lies; an interval needs two seeds."""
     if found.seeds < 2:
         return "not to be told from one seed"
-    return "above the interval" if found.high < CLAIM else "below it" if found.low > CLAIM else "inside the interval"
+    return "above the interval" if found.high < CLAIM else "below the interval" if found.low > CLAIM else "inside the interval"
 
 
 def three_intervals(record: Record | None) -> pd.DataFrame:
