@@ -1,15 +1,20 @@
 """What chapter "What came after" says: of other papers' numbers, of costs, and of the records that take them apart."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
+import torch
+from torch import Tensor, nn
 
 from xstitch_lib.looking import cost
+from xstitch_lib.networks import stitch
+from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import gains, means, relative_gains, summary
-from xstitch_lib.studies.afterwards import AS_MTAN, JUDGED, LATER, ONE_TASK_ADAM, OTHERS, afterwards
+from xstitch_lib.studies.afterwards import AS_MTAN, DIAGONAL, JUDGED, LATER, ONE_TASK_ADAM, OTHERS, afterwards
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.reports.wording import worded_gain
 from xstitch_lib.studies.scale import Scale
@@ -17,18 +22,37 @@ from xstitch_lib.tasks.quantities import Quantities
 
 METRICS = {"seg": "mIU", "normals": "mean"}
 ONE, CROSS, SELF = "one-task", "cross-stitch", "self-stitch"
-COMMAND = "`xstitch run afterwards --scale small`"
+COMMAND, NOT_YET = "`xstitch run afterwards --scale small`", "not run yet"
+
+
+def _both(seg: tuple[float, float], normals: tuple[float, float]) -> float:
+    """What others report, one network per task and then cross-stitch, in percent, the mean of mIoU and mean angle."""
+    return 50 * ((seg[1] - seg[0]) / seg[0] - (normals[1] - normals[0]) / normals[0])
+
+
 # what others' tables say of cross-stitch, and what their code calls that
 LITERATURE = pd.DataFrame(
     [
-        ("MTAN", "SegNet, NYU-v2", "one row for all tasks, ones", "mIoU 15.1 → 14.7, normals 31.8 → 33.6°", None),
-        ("CAGrad", "SegNet, NYU-v2", "MTAN's", "mIoU 38.3 → 37.4, normals 25.0 → 28.9°, on average 7 % worse", -7.0),
-        ("Recon", "SegNet, Cityscapes", "MTAN's", "79 % worse; so is its joint training", -79.0),
-        ("PASCAL, five tasks", "ResNet-18", "one matrix a channel", "0.6 % better, at 3.9 times the multiplies", 0.6),
+        ("MTAN", "SegNet, NYU-v2", "one row for all tasks, ones",
+         "mIoU 15.1 → 14.7, normals 31.8 → 33.6°, depth's error 0.751 → 0.648", _both((15.1, 14.7), (31.8, 33.6))),
+        ("CAGrad", "SegNet, NYU-v2", "MTAN's",
+         "mIoU 38.3 → 37.4, normals 25.0 → 28.9°, depth's error 0.675 → 0.549; 7 % worse over nine metrics",
+         _both((38.3, 37.4), (25.0, 28.9))),
+        ("Recon", "SegNet, Cityscapes", "MTAN's",
+         "79 % worse over four metrics, nearly all of it depth's relative error; so is its shared network", None),
+        ("Vandenhende et al.", "ResNet-18, PASCAL, five tasks", "one matrix per channel",
+         "0.6 % better, at 3.9 times the multiplies as they count", 0.6),
     ],
     columns=["where", "networks and data", "its unit", "cross-stitch over one network per task", "percent"],
-)
+)  # fmt: skip
 SHOWN = list(LITERATURE.columns[:-1])
+# arms of `OTHERS` with every difference that they have, for a row that stands alone
+NAMES = {
+    "and one matrix a layer": "no rate, one matrix per layer",
+    "and ones at the start": "no rate, one matrix per layer, ones",
+    "and one row for all tasks": "no rate, one row for all tasks, ones",
+    "sluice network": "sluice network's unit",
+}
 AS_PASCAL = OTHERS[0].name  # a unit a channel that lost its rate
 LAYER, STARTED = "one matrix a layer, its rate kept", "no one-task towers"
 # recorded before, on the same pictures and seeds: what it is → study, arm, and the study of its one-task networks
@@ -59,9 +83,34 @@ def over_one_task(record: Record | None) -> dict[str, pd.DataFrame]:
             for name, (study, arm, base) in BEFORE.items()
         }
     table = record.table
-    names = [CROSS, SELF, *[arm.name for arm in (*LATER, *OTHERS)]]
+    names = [CROSS, SELF, DIAGONAL.name, *[arm.name for arm in (*LATER, *OTHERS)]]
     found = {name: _pair(table, name, table) for name in names}
     return found | {AS_MTAN.name: _pair(table, AS_MTAN.name, table, ONE_TASK_ADAM.name)}
+
+
+def growth(towers: Mapping[str, nn.Module], images: Tensor, **options: Any) -> list[float]:
+    """How large the first task's maps are after each unit, 1 before them; towers that are not stitched stand at 1.
+
+    Sizes are root mean squares. Nothing is trained.
+
+    Args:
+        options: of `xstitch_lib.stitch`, units behind the poolings.
+    """
+    mixed, alone = [_sizes(towers, images, **how) for how in (options, {"alpha_same": 1.0})]
+    return [1.0, *[mixed[layer] / alone[layer] for layer in alone]]
+
+
+def _sizes(towers: Mapping[str, nn.Module], images: Tensor, **options: Any) -> dict[str, float]:
+    net, sizes = stitch(towers, POOLS, images[:1], **options).eval(), {}
+
+    def note(layer: str) -> Callable[..., None]:
+        return lambda unit, maps, mixed: sizes.update({layer: mixed[0].square().mean().sqrt().item()})
+
+    for layer, unit in net.units.items():
+        unit.register_forward_hook(note(layer))
+    with torch.no_grad():
+        net(images)
+    return sizes
 
 
 def _pair(table: pd.DataFrame, arm: str, others: pd.DataFrame, base: str = ONE) -> pd.DataFrame:
@@ -72,7 +121,7 @@ def _pair(table: pd.DataFrame, arm: str, others: pd.DataFrame, base: str = ONE) 
 def gains_shown(found: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, pd.Series]]:
     """For `xstitch_lib.page.plots.gain_bars`: task → arm → gain over one-task networks, one value a seed."""
     return {
-        task: {name: gains(table, "it", ONE, task, metric) for name, table in found.items()}
+        task: {NAMES.get(name, name): gains(table, "it", ONE, task, metric) for name, table in found.items()}
         for task, metric in METRICS.items()
     }
 
@@ -82,7 +131,7 @@ def differences_shown(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for name, table in found.items():
         each = {f"{task} {metric}": worded_gain(table, "it", ONE, task, metric) for task, metric in METRICS.items()}
-        rows.append({"over one-task": name} | each | {"both, percent": _percent(table).short()})
+        rows.append({"over one-task": NAMES.get(name, name)} | each | {"both, percent": _percent(table).short()})
     return pd.DataFrame(rows)
 
 
@@ -107,20 +156,35 @@ def explained(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def says(record: Record | None, found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """The numbers of the prose."""
-    own, rate = [relative_gains(found[name], "it", ONE, METRICS) for name in (CROSS, AS_PASCAL)]
+    """The numbers of the prose: percents of one-task networks, what each difference costs, and each task's own gain."""
     earlier = over_one_task(None)
     told = {
-        "cross_percent": summary(own).short(" percent"),
-        "rate_costs": summary((own - rate).dropna()).short(" percent"),
+        "cross_percent": _percent(found[CROSS]).short(" percent"),
         "layer_percent": _percent(earlier[LAYER]).short(" percent"),
         "started_percent": _percent(earlier[STARTED]).short(" percent"),
         "run_state": run_state(record),
     }
+    for name, table in {"cross": found[CROSS], "started": earlier[STARTED]}.items():
+        told |= {f"{name}_{task}": worded_gain(table, "it", ONE, task, metric) for task, metric in METRICS.items()}
     names = {"nddr": "NDDR-CNN", "sluice": "sluice network", "mtan": "MTAN", "as_mtan": AS_MTAN.name, "self": SELF}
+    names |= {"diagonal": DIAGONAL.name}
     for short, name in names.items():
-        told[f"{short}_percent"] = _percent(found[name]).short(" percent") if name in found else "not run yet"
+        told[f"{short}_percent"] = _percent(found[name]).short(" percent") if name in found else NOT_YET
+    later = {**{name: names[name] for name in ("nddr", "sluice", "mtan")}, "uncertain": LATER[-1].name}
+    told |= {f"{short}_over_cross": _apart(found, name, CROSS) for short, name in later.items()}
+    told["cross_over_self"] = _apart(found, CROSS, SELF)
+    steps = [CROSS, *[arm.name for arm in OTHERS]]
+    for short, before, after in zip(("rate", "matrix", "ones", "row"), steps, steps[1:], strict=False):
+        told[f"{short}_costs"] = _apart(found, before, after)
     return told
+
+
+def _apart(found: Mapping[str, pd.DataFrame], first: str, second: str) -> str:
+    """By how many percent of one-task networks an arm is ahead of another, seed by seed."""
+    if not {first, second} <= {*found}:
+        return NOT_YET
+    one, other = [relative_gains(found[name], "it", ONE, METRICS) for name in (first, second)]
+    return summary((one - other).dropna()).short(" percent")
 
 
 def run_state(record: Record | None) -> str:
@@ -139,11 +203,17 @@ def judged(record: Record | None) -> pd.DataFrame:
     """The contrasts that were named before the run, corrected over all of them; what they are where it has not been."""
     if record is None:
         return pd.DataFrame(
-            {"named before the run": [f"{first} over {second}" for first, second in afterwards.primary]}
+            {
+                "named before the run": [
+                    f"{NAMES.get(first, first)} over {second}" for first, second in afterwards.primary
+                ]
+            }
         )
     found, rows = contrasts(record.table, afterwards.primary, METRICS), {}
     for row in found.itertuples():
-        rows.setdefault(f"{row.first} over {row.second}", {})[f"{row.task} {row.metric}"] = str(row.finding)
+        rows.setdefault(f"{NAMES.get(row.first, row.first)} over {row.second}", {})[f"{row.task} {row.metric}"] = str(
+            row.finding
+        )
     return pd.DataFrame([{"named before the run": name} | cells for name, cells in rows.items()])
 
 

@@ -72,8 +72,9 @@ def data_say(data: FaceEmbeddings) -> Texts:
     if data.source == STAND_IN:
         note = (
             "The real embeddings are not at hand here: what runs live on this page runs on a synthetic stand-in, "
-            "random vectors on which logistic regression and nearest neighbours fare as on the real ones. Of dense units "
-            "they say nothing: in the live table read the baselines and *none*. Only what is recorded is about people."
+            "random vectors on which logistic regression and nearest neighbours fare as on the real ones. Of dense "
+            "units they say nothing: in the live table read the baselines and *none*. Only what is recorded is about "
+            "people."
         )
     else:
         note = "What runs live on this page runs on the script's own embeddings, as the records do."
@@ -173,9 +174,10 @@ def recalls_say(record: Record | None, arm: str = "none") -> Texts:
     rows = pd.DataFrame() if record is None else record.per_class.query("arm == @arm")
     if len(rows):
         means = rows.groupby(["metric", "class"]).value.mean()
-        says |= {f"people_recall_{name.replace(' ', '_')}": f"{means['recall', name]:.0f} %" for name in names}
+        known = [name for name in names if ("recall", name) in means]
+        says |= {f"people_recall_{name.replace(' ', '_')}": f"{means['recall', name]:.0f} %" for name in known}
         persons = means["accuracy"].filter(regex="^person ")
-        says["people_worst"] = f"{persons.min():.0f} %"
+        says["people_worst"] = f"{persons.min():.0f} %" if len(persons) else NOT_YET
     return says
 
 
@@ -202,7 +204,8 @@ def _where(found: Difference) -> str:
     """Of the claimed number, where it lies; an interval needs two seeds."""
     if found.seeds < 2:
         return "not to be told from one seed"
-    return "above the interval" if found.high < CLAIM else "below the interval" if found.low > CLAIM else "inside the interval"
+    where = "above" if found.high < CLAIM else "below" if found.low > CLAIM else "inside"
+    return f"{where} the interval"
 
 
 def three_intervals(record: Record | None) -> pd.DataFrame:
