@@ -1,6 +1,7 @@
 """What chapter "Ablations" says of its records: tables 1 to 3 on rooms, and on the validation frames of NYU-v2."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from xstitch_lib.results.measures import converges_faster
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import gains, means, paper_gain, relative_gain
 from xstitch_lib.results.tables import gains_beside, levels_beside_paper
-from xstitch_lib.studies.reports.wording import unit_of, worded_gain
+from xstitch_lib.studies.reports.wording import row_name, unit_of, worded_gain
 
 METRICS = [("normals", "mean"), ("normals", "median"), ("seg", "pixacc"), ("seg", "mIU"), ("seg", "fwIU")]
 MAIN = {"seg": "mIU", "normals": "mean"}
@@ -72,8 +73,7 @@ def in_paper(name: str) -> pd.DataFrame:
 
 def _named(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """Rates are factors, and the rows of table 3 what stitched towers start from."""
-    names = {"table1": "{}", "table2": "×{}", "table3": "stitched, from {} towers"}
-    return frame.rename(index=names[study].format)
+    return frame.rename(index=partial(row_name, study))
 
 
 def all_levels(records: Mapping[str, Record]) -> Iterator[pd.DataFrame]:
@@ -84,7 +84,8 @@ def all_levels(records: Mapping[str, Record]) -> Iterator[pd.DataFrame]:
     """
     for name, record in records.items():
         for columns in TASKS.values():
-            yield levels_beside_paper(record.table, paper.table(name), columns).rename_axis(name)
+            ours, theirs = [t.assign(arm=t.arm.map(partial(row_name, name))) for t in (record.table, paper.table(name))]
+            yield levels_beside_paper(record.quantities.attach(ours), theirs, columns).rename_axis(name)
 
 
 def starts_beside(rooms: Record, nyu: Record) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What page "Verdict" and the front page say: every number of the paper beside ours, from the records."""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,7 +10,7 @@ from xstitch_lib.results import paper
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import paper_gain
 from xstitch_lib.studies.claims import GROUPS, TASKS, Group, Row, bound_of, cell, rows
-from xstitch_lib.studies.reports.wording import unit_of, worded_gain
+from xstitch_lib.studies.reports.wording import row_name, unit_of, worded_gain
 
 NOT_RUN = "not run"
 
@@ -243,4 +243,5 @@ def levels(about: str) -> pd.DataFrame:
     """A table of the paper as it prints it: a row an arm, a column a metric."""
     rows_of = paper.table(about)
     columns = rows_of.task.map(TASKS) + " " + rows_of.metric
-    return rows_of.assign(column=columns).pivot_table("value", "arm", "column", sort=False).map("{:.1f}".format)
+    shown = rows_of.assign(column=columns).pivot_table("value", "arm", "column", sort=False).map("{:.1f}".format)
+    return shown.rename(index=partial(row_name, about))

@@ -10,6 +10,14 @@ from xstitch_lib.results.statistics import Difference, gain
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.tasks.quantities import Quantities, Quantity
 
+# what a row of a table of the paper is called where its name there is a bare number or word
+ROWS = {"table2": "×{}", "table3": "stitched, from {} towers"}
+
+
+def row_name(table: str, arm: str) -> str:
+    """A row of a table of the paper, as pages call it: "×10" of table 2."""
+    return ROWS.get(table, "{}").format(arm)
+
 
 def worded(difference: Difference, quantity: Quantity) -> str:
     """With the quantity's unit: "+0.38° (+0.15 to +0.61)", "+0.10 points (one seed)".
