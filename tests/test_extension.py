@@ -87,7 +87,7 @@ def test_a_figure_gets_the_themes_colours_unique_ids_and_its_alt_text(extension)
     svg = extension.figures.page_svg(source, 'two "maps"')
     assert svg.startswith("<svg") and "metadata" not in svg and 'height="' not in svg
     assert "stroke: var(--xs-a); fill: var(--xs-paper)" in svg
-    assert 'aria-label="two &quot;maps&quot;"' in svg and "max-width:100pt" in svg
+    assert 'aria-label="two &quot;maps&quot;"' in svg and "--xs-width:100pt" in svg
     other = extension.figures.page_svg(source.replace("50pt", "60pt"), "")
     ids = [part.split('id="')[1].split('"')[0] for part in (svg, other)]
     assert ids[0] != ids[1] and svg.count(ids[0]) == 3

@@ -32,7 +32,7 @@ def page_svg(source: str, alt: str) -> str:
     width = re.search(r'\bwidth="([\d.]+)pt"', opening)[1]
     opening = re.sub(r'\s(width|height)="[\d.]+pt"', "", opening)
     label = f'role="img" aria-label="{html.escape(alt)}"'
-    return f'{opening} class="xs-figure" style="max-width:{width}pt" {label}>{rest}'
+    return f'{opening} class="xs-figure" style="--xs-width:{width}pt" {label}>{rest}'
 
 
 class InlineFigures(SphinxPostTransform):
