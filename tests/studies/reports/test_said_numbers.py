@@ -126,6 +126,6 @@ def test_what_the_chapters_on_splits_and_on_related_labels_ask_for_is_said():
 
 def test_a_small_p_is_not_written_as_zero_and_tasks_stand_with_their_units():
     found = contrasts(load("table5", "small").table, [("cross-stitch", "one-task")], {"seg": "mIU", "normals": "mean"})
-    shown = contrasts_shown(found.assign(holm=[1e-5, 0.25]))
-    assert shown["p, Holm"].tolist() == ["< 0.001", "0.250"]
+    shown = contrasts_shown(found.assign(holm=[1e-5, 0.25]), "table5")
+    assert shown["p, Holm"].tolist() == ["< 0.001", "0.250"] and shown["the paper"].tolist() == ["+0.9", "+0.7"]
     assert shown.task.tolist() == ["segmentation, mIU (points)", "normals, mean (°)"]

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from xstitch_lib.results import paper
 from xstitch_lib.results.findings import Finding
 from xstitch_lib.results.record import Record, load
-from xstitch_lib.results.statistics import Difference, gain
+from xstitch_lib.results.statistics import Difference, gain, paper_gain
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.tasks.quantities import Quantities, Quantity
 
@@ -70,18 +71,27 @@ def level(record: Record, arm: str, task: str, metric: str) -> pd.Series:
     return rows.set_index("seed").value
 
 
-def contrasts_shown(found: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons named before the run, as text: a row a task and pair.
+def contrasts_shown(found: pd.DataFrame, beside: str) -> pd.DataFrame:
+    """The comparisons named before the run, as text: a row a task and pair, with the paper's gain where it has both.
 
     Args:
         found: as `xstitch_lib.results.findings.contrasts` gives it.
+        beside: the paper's table, "table5".
     """
+    theirs = paper.table(beside)
+
+    def reported(row) -> str:
+        known = {row.first, row.second} <= {*theirs.arm}
+        return f"{paper_gain(theirs, row.first, row.second, row.task, row.metric):+.1f}" if known else ""
+
+    rows = [*found.itertuples()]
     return pd.DataFrame(
         {
-            "task": [f"{TASKS[row.task]}, {row.metric} ({row.finding.unit})" for row in found.itertuples()],
-            "comparison": found["first"] + " − " + found.second,
-            "gain": found.gain.map(lambda gain: gain.short()),
-            "p, Holm": found.holm.map(lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"),
-            "cross-stitch is better": found.verdict,
+            "task": [f"{TASKS[row.task]}, {row.metric} ({row.finding.unit})" for row in rows],
+            "comparison": [f"{row.first} − {row.second}" for row in rows],
+            "the paper": [reported(row) for row in rows],
+            "gain": [row.gain.short() for row in rows],
+            "p, Holm": ["< 0.001" if row.holm < 0.001 else f"{row.holm:.3f}" for row in rows],
+            "cross-stitch is better": [row.verdict for row in rows],
         }
     )
