@@ -162,21 +162,6 @@ def pairs_say(record: Record, pairs: Mapping[str, tuple[str, str]]) -> dict[str,
     }
 
 
-def gains_by_seed(record: Record) -> dict[str, dict[str, pd.Series]]:
-    """For `xstitch_lib.page.plots.settings_dots`: task → arm, with what it gains in the paper → one gain a seed."""
-    arms = [arm for arm in record.content["arms"] if arm != ONE and record.finished(arm)]
-    theirs = {arm: in_paper("table6", arm, ONE) if arm in IN_PAPER else {} for arm in arms}
-    return {
-        f"{TASKS[task]}, {metric}": {
-            f"{arm} (paper {theirs[arm][task, metric]:+.1f})" if theirs[arm] else arm: gains(
-                record.table, arm, ONE, task, metric
-            )
-            for arm in arms
-        }
-        for task, metric in METRICS.items()
-    }
-
-
 def photos_say(record: Record) -> dict[str, str]:
     """Of aPascal what `table_says` says, "photos_detection_one" and so on, and how its networks were trained."""
     settings = record.content["settings"]
@@ -184,12 +169,7 @@ def photos_say(record: Record) -> dict[str, str]:
         "classes": f"{len(settings['told'])} classes ({', '.join(settings['told'])})",
         "steps": " and ".join([f"{steps:,}" for steps in settings["steps"]]),
         "batch": f"{settings['batch_size']} pictures of {settings['regions']} regions",
-        "seeds": ", ".join([f"{arm} {len(record.finished(arm))}" for arm in record.content["arms"]]),
-        "state": f"{len(record.missing)} of its runs are to come." if record.missing else "All of its runs are there.",
+        "seeds": str(len(record.seeds)),
     }
-    for task, metric in METRICS.items():
-        for name, arm in (("cross", CROSS), ("ensemble", "ensemble"), ("self", SELF)):
-            each = [f"{value:+.2f}" for value in gains(record.table, arm, ONE, task, metric)]
-            says[f"{task}_{name}_seeds"] = " and ".join(each)
     says |= {name: str(settings[name]) for name in ("size", "width")}
     return {f"photos_{name}": text for name, text in says.items()}
