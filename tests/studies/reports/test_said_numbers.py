@@ -51,7 +51,7 @@ def test_what_chapter_looking_inside_asks_for_is_said():
 def test_what_chapter_data_starved_asks_for_is_said():
     few, tuned = [load(name, "small") for name in ("few_labels", "few_labels_tuned")]
     said = starved.rooms_say(ROOMS) | starved.nyu_says(NYU, load("latent_map", "medium"))
-    said |= starved.few_labels_say(few, tuned, ROOMS) | starved.attributes_say(SIX)
+    said |= starved.few_labels_say(few, tuned, ROOMS) | starved.attributes_say(SIX, load("table6", "medium"))
     assert asked("09_data_starved_categories") - {"starved_runtime", "zero_in_both"} <= {*said}
     found = starved.with_intervals(ROOMS)
     assert (

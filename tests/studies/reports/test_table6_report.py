@@ -45,9 +45,11 @@ def test_what_a_unit_a_channel_gains_over_one_a_layer_is_read_off_the_record():
     ).short(" points")
 
 
-def test_too_few_seeds_are_told_one_by_one():
-    by_task = page.gains_by_seed(SIX)
-    assert list(by_task) == ["detection, mAP", "attributes, mAP"]
-    found = by_task["attributes, mAP"]["cross-stitch (paper +2.1)"]
-    assert found.mean() == gain(SIX.table, "cross-stitch", "one-task", "attributes", "mAP").mean
-    assert "self-stitch" in by_task["detection, mAP"]
+def test_the_papers_own_pictures_have_the_arms_of_that_scale_and_their_settings_in_words():
+    photos = load("table6", "medium")
+    panels, said = page.over_one_task(photos), page.photos_say(photos)
+    assert [line.label for line in panels["attributes, mAP points"]] == ["ensemble", "cross-stitch", "self-stitch"]
+    assert said["photos_detection_one"] == gain(photos.table, "cross-stitch", "one-task", "detection", "mAP").short(
+        " points"
+    )
+    assert said["photos_seeds"] == str(len(photos.seeds)) and said["photos_classes"].startswith("8 classes (car, ")

@@ -98,14 +98,22 @@ def attribute_rareness(record: Record) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def attributes_say(record: Record) -> dict[str, str]:
-    """Which attributes surely gain or lose, the rarest and the commonest one, and what the paper's rarest gain."""
+def attributes_say(record: Record, photos: Record) -> dict[str, str]:
+    """Which attributes of rooms surely gain or lose, the rarest and the commonest one, and what the rarest gain.
+
+    Args:
+        photos: the same of the paper's own pictures.
+    """
     found = with_intervals(record, **OF_ATTRIBUTES)
     says = {f"paper_{count}": f"{theirs:+.1f} points" for count, theirs in paper.FIGURE5.items()}
     for name, rows in (("clear_attributes", found[found.low > 0]), ("worse_attributes", found[found.high < 0])):
         says[name] = ", ".join(rows["class"]) or "none"
     for name, row in (("rarest_attribute", found.iloc[0]), ("commonest_attribute", found.iloc[-1])):
         says |= {name: row["class"], f"{name}_labels": f"{row['count']:.0f}"}
+    for name, of in (("rooms", record), ("photos", photos)):
+        for count in paper.FIGURE5:
+            gain = rarest_gain(*PAIRS["cross"], count, **OF_ATTRIBUTES)(of)["attributes"].gain
+            says[f"{name}_rarest_{count}"] = gain.short(" points")
     return says
 
 

@@ -226,10 +226,11 @@ def front_says() -> dict[str, str]:
     fashion = load("fashion_mnist", "medium").table
     for name, arm in (("paper", "per channel"), ("dense", "dense at fc3")):
         says[f"front_{name}_units"] = worded_gain(fashion, arm, "none", "both", "accuracy")
-    six = load("table6", "small").table
-    for task in SECOND:
-        says[f"front_rooms_cross_{task}"] = worded_gain(six, "cross-stitch", "one-task", task, SECOND[task])
-        says[f"front_rooms_self_{task}"] = worded_gain(six, "self-stitch", "one-task", task, SECOND[task])
+    for name, scale in (("rooms", "small"), ("photos", "medium")):
+        found = load("table6", scale).table
+        for first in PARTNERS:
+            for task, metric in SECOND.items():
+                says[f"front_{name}_{first.split('-')[0]}_{task}"] = worded_gain(found, first, "one-task", task, metric)
     for about, metrics in (("table5", MAIN), ("table6", SECOND)):
         for task, metric in metrics.items():
             unit = unit_of(paper.QUANTITIES.find(task, metric))
