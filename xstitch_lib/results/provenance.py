@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ def provenance() -> dict[str, str | int]:
     """
     return {
         "commit": commit(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command(sys.argv),
         "device": device(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
@@ -28,6 +29,18 @@ def provenance() -> dict[str, str | int]:
         "numpy": np.__version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
+
+
+def command(words: Sequence[str]) -> str:
+    """What was called, without the folder of its checkpoints: where that lies is a matter of one machine.
+
+    >>> command(["/usr/bin/xstitch", "run", "table5", "--folder", "/somewhere", "--jobs", "2"])
+    'xstitch run table5 --jobs 2'
+    """
+    named = [i for i, word in enumerate(words) if word == "--folder"]
+    left_out = {*named, *[i + 1 for i in named]}
+    told = [word for i, word in enumerate(words) if i not in left_out and not word.startswith("--folder=")]
+    return " ".join([Path(told[0]).name, *told[1:]])
 
 
 @cache
