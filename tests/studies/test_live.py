@@ -56,12 +56,12 @@ def test_a_run_that_was_cut_off_goes_on(folder, monkeypatch):
         return norm
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("xstitch_lib.training.fit.clip_gradient", stop)
+        patch.setattr("xstitch_lib.training.run.clip_gradient", stop)
         PAIR.run(seeds=[1], arms=["one-task"])
     assert len(trained(folder)) == 1
     (folder / "unfinished.123.seed1-towers.ckpt").write_bytes(b"half")
     calls.clear()
-    monkeypatch.setattr("xstitch_lib.training.fit.clip_gradient", count)
+    monkeypatch.setattr("xstitch_lib.training.run.clip_gradient", count)
     assert PAIR.run(seeds=[1], arms=["one-task"]).equals(whole)
     assert len(calls) == sum(SCALE.steps) - 3, "three steps had been done"
 
