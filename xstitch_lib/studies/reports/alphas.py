@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from xstitch_lib.looking import sharing
 from xstitch_lib.results.alphas import own_minus_other
 from xstitch_lib.results.record import Record
-from xstitch_lib.studies.reports.wording import worded_gain
+from xstitch_lib.studies.reports.wording import worded_gain, worded_gains
 
 NAMES = {"seg": "segmentation", "normals": "normals"}
 STARTS = ["(0.9, 0.1)", "(0.5, 0.5)", "(0.1, 0.9)"]
@@ -89,11 +89,7 @@ def shares_say(record: Record) -> dict[str, str]:
 def partners_say(record: Record) -> dict[str, str]:
     """Towers of one initialisation over two, and of two that were aligned."""
     pairs = {"one": PARTNERS[:2], "aligned": [PARTNERS[2], PARTNERS[1]]}
-    return {
-        f"{name}_{task}": worded_gain(record.table, *pair, task, metric)
-        for name, pair in pairs.items()
-        for task, metric in MAIN.items()
-    }
+    return worded_gains(record.table, pairs, MAIN)
 
 
 def nyu_layers(record: Record) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from torch import Tensor
 from xstitch_lib.data import FashionMNIST
 from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import gains, summary
-from xstitch_lib.studies.reports.wording import level, worded_if_run
+from xstitch_lib.studies.reports.wording import level, worded_gains
 from xstitch_lib.studies.worlds.fashion import RELATED, turned
 
 DIAL = [0, 3, 5, 7, 10]
@@ -72,5 +72,5 @@ def dial_says(record: Record) -> dict[str, str]:
     for at in (0, 10):
         arms = [f"{name}, {at} of 10" for name in ("per channel", "self-stitch, per channel", "none")]
         pairs = {f"self_{at}": (arms[0], arms[1]), f"own_{at}": (arms[1], arms[2])}
-        says |= worded_if_run("relatedness", "small", pairs, dict(METRICS))
+        says |= worded_gains(record.table, pairs, dict(METRICS))
     return says | {"most_shared": f"{shared.groupby(['arm', 'layer', 'task']).share.mean().max():.1%}"}

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from torch import Tensor
 
-from xstitch_lib.results.record import Record
+from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import gain, gains, means, summary
 from xstitch_lib.studies.claims import TASKS
-from xstitch_lib.studies.reports.wording import worded, worded_gain, worded_if_run
+from xstitch_lib.studies.reports.wording import worded, worded_gain, worded_gains
 from xstitch_lib.studies.segmentation_normals import BEST_SPLIT
 from xstitch_lib.studies.study import Study
 from xstitch_lib.tasks import Task
@@ -89,7 +89,7 @@ def rooms_say(record: Record) -> dict[str, str]:
 def mixing_says() -> dict[str, str]:
     """On rooms: what mixing gains over units that may not mix, and what these gain over none."""
     pairs = {"mixing": (CROSS, "diagonal"), "unmixed": ("diagonal", ONE)}
-    return worded_if_run("diagonal", "small", pairs, PRIMARY)
+    return worded_gains(load("diagonal", "small").table, pairs, PRIMARY)
 
 
 def splits_say(record: Record, splits: Record) -> dict[str, str]:

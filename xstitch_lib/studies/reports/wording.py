@@ -1,12 +1,12 @@
 """Differences and verdicts as a page words them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from xstitch_lib.results import paper
 from xstitch_lib.results.findings import Finding
-from xstitch_lib.results.record import Record, load
+from xstitch_lib.results.record import Record
 from xstitch_lib.results.statistics import Difference, gain, paper_gain
 from xstitch_lib.studies.claims import TASKS
 from xstitch_lib.tasks.quantities import Quantities, Quantity
@@ -44,16 +44,10 @@ def worded_gain(table: pd.DataFrame, first: str, second: str, task: str, metric:
     return worded(gain(table, first, second, task, metric), Quantities.of(table).find(task, metric))
 
 
-def worded_if_run(
-    study: str, scale: str, pairs: Mapping[str, tuple[str, str]], metrics: Mapping[str, str]
-) -> dict[str, str]:
-    """Name_task → what the first arm of each pair gains over the second; "still to come" where that is not recorded."""
-    try:
-        table = load(study, scale).table
-    except FileNotFoundError:
-        table = pd.DataFrame({"arm": []})
+def worded_gains(table: pd.DataFrame, pairs: Mapping[str, Sequence[str]], metrics: Mapping[str, str]) -> dict[str, str]:
+    """Name_task → what the first arm of each pair gains over the second."""
     return {
-        f"{name}_{task}": worded_gain(table, *pair, task, metric) if {*pair} <= {*table.arm} else "still to come"
+        f"{name}_{task}": worded_gain(table, *pair, task, metric)
         for name, pair in pairs.items()
         for task, metric in metrics.items()
     }
