@@ -66,7 +66,7 @@ def test_gains_by_class_have_the_rarest_on_top_and_its_labels_beside_it():
 
 def test_curves_are_means_over_seeds_with_their_bands():
     frame = pd.DataFrame({0: [3.0, 1.0], 1: [5.0, 2.0], 2: [4.0, 3.0]}, index=[0, 50])
-    ax = plots.curves_with_bands({"×1": frame}, "angle").axes[0]
+    ax = plots.curves_with_bands({"angle": {"×1": frame}}).axes[0]
     assert np.allclose(ax.get_lines()[0].get_xydata(), [[0, 4], [50, 2]])
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert band.min() == pytest.approx(summary([1, 2, 3]).low) and band.max() == pytest.approx(summary([3, 5, 4]).high)

@@ -159,24 +159,25 @@ def gains_by_class(classes: pd.DataFrame, unit: str, counted: str = "labelled pi
 
 
 def curves_with_bands(
-    curves: Mapping[str, pd.DataFrame], ylabel: str, xlabel: str = "step of the second phase"
+    panels: Mapping[str, Mapping[str, pd.DataFrame]], xlabel: str = "step of the second phase"
 ) -> Figure:
-    """A quantity along the training: one line an arm, the mean over seeds, with the 95 % interval as a band.
+    """Quantities along the training: one line an arm, the mean over seeds, with the 95 % interval as a band.
 
     Args:
-        curves: arm → one row a step or epoch, one column a seed.
-        ylabel: what is drawn.
+        panels: what is drawn, the label of its axis → arm → one row a step or epoch, one column a seed.
         xlabel: what the rows count.
     """
-    figure, ax = plt.subplots(figsize=(6.4, 3.4))
+    width = 6.4 if len(panels) == 1 else 4.3 * len(panels)
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, 3.4), squeeze=False)
     colours = [*TASK_COLOURS, COLOURS["mixed"], COLOURS["muted"]]
     lines = ["-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2))]
-    for (arm, values), colour, line in zip(curves.items(), colours, lines, strict=False):
-        summaries = [summary(row) for row in values.to_numpy()]
-        mean, low, high = np.array([s[:3] for s in summaries]).T
-        ax.plot(values.index, mean, color=colour, ls=line, lw=1.8, label=arm)
-        ax.fill_between(values.index, low, high, color=colour, alpha=0.15, lw=0)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.legend()
+    for ax, (ylabel, curves) in zip(axes[0], panels.items(), strict=True):
+        for (arm, values), colour, line in zip(curves.items(), colours, lines, strict=False):
+            summaries = [summary(row) for row in values.to_numpy()]
+            mean, low, high = np.array([s[:3] for s in summaries]).T
+            ax.plot(values.index, mean, color=colour, ls=line, lw=1.8, label=arm)
+            ax.fill_between(values.index, low, high, color=colour, alpha=0.15, lw=0)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+    axes[0, 0].legend()
     figure.tight_layout()
     return figure

@@ -155,11 +155,16 @@ def longer_says() -> dict[str, str]:
     }
 
 
-def validation_curves(record: Record) -> dict[str, pd.DataFrame]:
-    """For `xstitch_lib.page.plots.curves_with_bands`: arm → mIU on validation frames, a row a step, a column a seed."""
-    rows = record.curves.query("phase == 1 and task == 'seg' and metric == 'mIU' and part in ['', 'seg']")
-    arms = (ONE, CROSS, SELF)
-    return {arm: rows[rows.arm == arm].pivot(index="step", columns="seed", values="value") for arm in arms}
+def segmentation_curves(record: Record) -> dict[str, dict[str, pd.DataFrame]]:
+    """For `xstitch_lib.page.plots.curves_with_bands`: mIU on validation frames, and the loss on those of training."""
+    rows = record.curves.query("phase == 1 and task == 'seg' and part in ['', 'seg']")
+    return {
+        label: {
+            arm: rows[(rows.arm == arm) & (rows.metric == metric)].pivot(index="step", columns="seed", values="value")
+            for arm in (ONE, CROSS, SELF)
+        }
+        for metric, label in {"mIU": "mIU, validation frames", "loss": "loss, training frames"}.items()
+    }
 
 
 def own_map_gains(record: Record) -> pd.DataFrame:
