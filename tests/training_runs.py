@@ -108,7 +108,8 @@ class Uncertainty(Objective):
         Uncertainty.last = self
 
     def forward(self, losses):
-        return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in self.logs.items()])
+        logs = {task: self.logs[task] for task in losses}
+        return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in logs.items()])
 
 
 def shared_run(**more):
@@ -142,7 +143,10 @@ def be_one_of_two(folder):
     assert interrupted(stitched(dropout=0.5), augment=Noise(stop_at=7), **options)
     train(resumed, augment=Noise(), **options)
     assert_same(weights(resumed), weights(straight))
-    shared_run(resume=folder / "begun by two.ckpt", after_step=lambda step, losses: step == 5)
+    shared_run(
+        resume=folder / "begun by two.ckpt",
+        after_step=lambda step, losses: step == 5 and PartialState().is_main_process,
+    )
     (folder / f"resumed by {torch.distributed.get_rank()}").touch()
 
 

@@ -1,6 +1,7 @@
 """What training and measuring ask of a unit, whatever it computes."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -40,3 +41,10 @@ class Unit(nn.Module, ABC):
     def followed(self) -> Tensor | None:
         """What a run's history keeps at each of its steps, or None for what is too large to keep so often."""
         return self.matrices()
+
+
+def check_equal(kind: str, maps: Sequence[Tensor]) -> None:
+    """A ValueError if the towers' maps, from which a unit is made, differ in shape; ``kind`` is the unit's name."""
+    if len({tuple(x.shape) for x in maps}) > 1:
+        found = ", ".join([f"{tuple(x.shape)}" for x in maps])
+        raise ValueError(f"{kind} joins maps of one shape; got {found}: choose another layer")

@@ -1,5 +1,6 @@
 """The best weights, early stopping, what is called after a step, and runs that are made longer."""
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -94,7 +95,23 @@ def test_another_number_of_processes_is_said():
         state.load_state_dict(kept)
 
 
+def test_one_best_is_for_one_run():
+    best, options = Best("a", "accuracy"), {"steps": 4, "validation": samples(), "snapshots": 3}
+    train(stitched(), best=best, **options)
+    with pytest.raises(ValueError, match="best= is of another run"):
+        train(stitched(seed=1), best=best, **options)
+
+
+def test_a_function_ends_the_run_with_a_truth_value_alone():
+    history = train(stitched(), steps=8, log_every=1, after_step=lambda step, losses: np.bool_(step == 2))
+    assert history.table.step.max() == 2
+    with pytest.raises(ValueError, match=r"after_step must return True, to end the run, .*; at step 1 got 1"):
+        train(stitched(), after_step=lambda step, losses: step)
+
+
 def test_misfits_are_named():
+    with pytest.raises(ValueError, match="best= looks at snapshots, and snapshots=0 asks for none"):
+        train(stitched(), best=Best("a", "accuracy"), validation=samples(), snapshots=0)
     with pytest.raises(ValueError, match="best= needs validation="):
         train(stitched(), best=Best("a", "accuracy"))
     with pytest.raises(ValueError, match="'a' has no metric 'mIU'; known are a accuracy"):

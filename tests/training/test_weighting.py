@@ -1,5 +1,6 @@
 """Ways to weigh tasks: each against the equations of its paper."""
 
+import contextlib
 import math
 from functools import partial
 
@@ -8,6 +9,8 @@ import torch
 from torch import nn
 from training_runs import Noise, assert_same, interrupted, samples, stitched, train, weights
 
+from xstitch_lib.data.tensors import IGNORE
+from xstitch_lib.training.checkpoint import CheckpointError
 from xstitch_lib.training.weighting import Aggregated, DynamicWeightAverage, GradNorm, Uncertainty
 
 
@@ -66,6 +69,49 @@ def test_torchjds_aggregators_make_the_step():
     train(mgda, samples(missing=0.3), steps=4, objective=lambda tasks: Aggregated(tasks, torchjd.MGDA()))
     torch.testing.assert_close(weights(summed), weights(plain))
     assert not torch.equal(weights(mgda)["towers.a.fc1.0.weight"], weights(plain)["towers.a.fc1.0.weight"])
+
+
+def without(task, n=40):
+    data = samples(n)
+    data.tensors[task] = torch.full_like(data.tensors[task], IGNORE)
+    return data
+
+
+def test_a_task_without_labels_has_no_part_in_a_step():
+    uncertain, averaging = Uncertainty(["a", "b"]), DynamicWeightAverage(["a", "b"], period=1)
+    train(stitched(), without("b"), objective=lambda tasks: uncertain)
+    assert uncertain.logs[1].item() == 0 and uncertain.logs[0].item() != 0
+    train(stitched(), without("b"), objective=lambda tasks: averaging)
+    assert averaging.current["b"] == pytest.approx(2 - averaging.current["a"]) and averaging.means[1, 1].isnan()
+    net, comparing = stitched(), GradNorm(["a", "b"], at="towers.a.fc1")
+    train(net, without("b"), objective=lambda tasks: comparing)
+    assert comparing.first[1].isnan() and comparing.current == pytest.approx({"a": 1, "b": 1})
+    train(net, objective=lambda tasks: comparing)  # its first loss of b is the first one that had labels
+    assert comparing.first[1] > 0 and sum(comparing.current.values()) == pytest.approx(2)
+
+
+def test_torchjd_is_not_given_the_gradient_of_a_task_without_labels():
+    torchjd = pytest.importorskip("torchjd.aggregation")
+    plain, mgda = stitched(), stitched()
+    train(plain, without("b"), steps=3)
+    train(mgda, without("b"), steps=3, objective=lambda tasks: Aggregated(tasks, torchjd.MGDA()))
+    torch.testing.assert_close(weights(mgda), weights(plain))
+
+
+def test_nothing_is_weighed_where_no_task_has_labels():
+    data = without("b")
+    data.tensors["a"] = data.tensors["b"].clone()
+    net, uncertain = stitched(), Uncertainty(["a", "b"])
+    before = weights(net)
+    train(net, data, objective=lambda tasks: uncertain)
+    assert_same(weights(net), before)
+
+
+def test_an_objective_with_other_settings_is_another_run(tmp_path):
+    for settings in ({"at": "towers.a.fc1", "alpha": 0.5}, {"at": "towers.a.fc1", "alpha": 1.5}):
+        refused = settings["alpha"] == 1.5
+        with pytest.raises(CheckpointError, match="alpha") if refused else contextlib.nullcontext():
+            train(stitched(), objective=partial(GradNorm, **settings), resume=tmp_path / "run.ckpt")
 
 
 @pytest.mark.parametrize("objective", [partial(DynamicWeightAverage, period=3), partial(GradNorm, at="towers.a.fc1")])

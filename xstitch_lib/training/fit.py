@@ -51,9 +51,10 @@ def fit(
             One that ``best`` ended is over; one that ``after_step`` ended goes on.
         validation: evaluated into the history at each snapshot: samples, or a function of the network that returns
             {task: {metric: value}}.
-        best: a `Best`, which looks at each snapshot's validation; the network ends with the weights of the best one.
+        best: a `Best`, which looks at each snapshot's validation; the network ends with the weights of the best one. A
+            run that goes on with more steps than before has looked at other ones on the way.
         after_step: called after each step with its number and the step's losses, ``{"seg loss": 1.3}``; True ends the
-            run there.
+            run there, in all processes if one says so.
 
     Returns:
         the history, of a resumed run from its step 0 on. ``net`` is left on the device, in train mode; so are frozen
@@ -79,7 +80,7 @@ def fit(
         data["validation"] = checked("fit's validation", validation, tasks, accelerator.device)
     _check_inputs(data)
     if best is not None:
-        _check_best(best, tasks, validation)
+        _check_best(best, tasks, validation, recipe)
     run = Run(
         net,
         tasks,
@@ -109,7 +110,9 @@ def _check(tasks: Mapping[str, Task]) -> None:
         raise ValueError("fit needs at least one task; got tasks=[]")
 
 
-def _check_best(best: Best, tasks: Mapping[str, Task], validation: Any) -> None:
+def _check_best(best: Best, tasks: Mapping[str, Task], validation: Any, recipe: Recipe) -> None:
+    if not recipe.snapshots:
+        raise ValueError("best= looks at snapshots, and snapshots=0 asks for none: take snapshots=20, or as many")
     if validation is None:
         raise ValueError("best= needs validation=, samples or a function of the network, to tell the best weights by")
     known = {name: task.quantities for name, task in tasks.items()}

@@ -12,7 +12,7 @@ from xstitch_lib.data.source import Batch
 from xstitch_lib.tasks import Task
 from xstitch_lib.training.evaluation import forward
 from xstitch_lib.training.history import is_loss
-from xstitch_lib.training.objective import Losses
+from xstitch_lib.training.objective import Objective
 
 
 class BatchLosses(NamedTuple):
@@ -28,12 +28,24 @@ class BatchLosses(NamedTuple):
     means: Tensor
     sums: Tensor
 
-    def by_task(self, factor: float) -> Losses:
-        """The means times ``factor``, as an `Objective` takes them."""
+    def backward(self, objective: Objective, net: nn.Module, share: float, factor: float) -> None:
+        """Hand an objective the means, times ``factor``, of what has labels in any process, for its gradient.
+
+        The first of them has the others' gradient, which is 0: so towers without labels take part in the step, their
+        momentum and decay go on, and processes do not wait for each other in vain.
+        """
+        means, labelled = (self.means * factor).unbind(), [True] * len(self.names)
+        if not objective.adds_up:
+            labelled = (self.sums[1] != 0).tolist()  # which waits for the device
+        rest = sum([mean for mean, known in zip(means, labelled, strict=True) if not known])
         found: dict[str, dict[str, Tensor]] = {}
-        for (task, name), mean in zip(self.names, (self.means * factor).unbind(), strict=True):
-            found.setdefault(task, {})[name] = mean
-        return found
+        for (task, name), mean, known in zip(self.names, means, labelled, strict=True):
+            if known:
+                found.setdefault(task, {})[name] = mean if found else mean + rest
+        if found:
+            objective.backward(found, net, share)
+        else:
+            rest.backward()
 
 
 def batch_losses(

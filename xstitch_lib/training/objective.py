@@ -1,10 +1,11 @@
 """What a step minimises: the tasks' losses as one."""
 
+import re
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-Losses = Mapping[str, Mapping[str, Tensor]]  # task → name → mean over what is labelled in the batch, 0-d
+Losses = Mapping[str, Mapping[str, Tensor]]  # labelled task → name → mean over what is labelled in the batch, 0-d
 
 
 class Objective(nn.Module):
@@ -24,7 +25,8 @@ class Objective(nn.Module):
     ...         super().__init__()
     ...         self.logs = nn.ParameterDict({task: nn.Parameter(zeros(())) for task in tasks})
     ...     def forward(self, losses):
-    ...         return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in self.logs.items()])
+    ...         logs = {task: self.logs[task] for task in losses}
+    ...         return sum([(-s).exp() * sum(losses[task].values()) + s for task, s in logs.items()])
     >>> Uncertainty(["seg"])({"seg": {"loss": 3 * ones(())}}).item()
     3.0
     """
@@ -37,8 +39,9 @@ class Objective(nn.Module):
         """The loss whose gradient a step follows, 0-d.
 
         Args:
-            losses: of one batch, or of one part of it where gradients are accumulated; a task without labels has the
-                loss 0. In several processes they are this process's, and a step follows the mean over processes.
+            losses: of one batch, or of one part of it where gradients are accumulated. In several processes they are
+                this process's, and a step follows the mean over processes. A subclass is not given tasks without a
+                label there, of which this class's sum makes nothing, and is not called where no task has one.
         """
         return sum([self.weights.get(task, 1) * loss for task, own in losses.items() for loss in own.values()])
 
@@ -49,6 +52,17 @@ class Objective(nn.Module):
             share: what part of the step these losses are; below 1 where gradients are accumulated.
         """
         (share * self(losses)).backward()
+
+    def described(self) -> str:
+        """What it is, with all that its result depends on, as text; a resumed run must have the same."""
+        own = {name: value for name, value in vars(self).items() if not name.startswith("_") and name != "training"}
+        shapes = {name: tuple(x.shape) for name, x in self.state_dict().items()}
+        return re.sub(" at 0x[0-9a-f]+", "", f"{type(self).__qualname__} {own} {shapes}")
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether it is the weighted sum, which a loss of 0 does not change."""
+        return type(self).forward is Objective.forward and not self.owns_backward
 
     @property
     def owns_backward(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -81,8 +82,7 @@ class Run:
         settings = self.recipe.settings(list(self.tasks), self.solver) | {"channels_last": self.channels_last}
         settings |= {"inputs": self.inputs, "watched": validation if callable(validation) else None}
         if self.recipe.objective is not None:
-            shapes = {name: tuple(x.shape) for name, x in self.objective.state_dict().items()}
-            settings["objective"] = f"{type(self.objective).__qualname__} {self.objective.weights} {shapes}"
+            settings["objective"] = self.objective.described()
         if self.best is not None:
             settings["best"] = f"{self.best.metric} of {self.best.task}, patience {self.best.patience}"
         made_with = describe(settings, self.net, self.tasks, **data) if path is not None else {}
@@ -97,6 +97,8 @@ class Run:
         steps, marks = self.recipe.steps, {*self.recipe.marks}
         with own_random_state(self.seed, self.device):
             done = checkpoint.restore()
+            if done == 0 and self.best is not None and self.best.step is not None:
+                raise ValueError(f"best= is of another run, whose best step was {self.best.step}: make a new Best(…)")
             if done < steps:
                 self._go_on_from(done)
             begun = time.perf_counter() - self.history.seconds
@@ -111,9 +113,7 @@ class Run:
                 if step % self.recipe.log_every == 0 or step == steps:
                     bar.set_postfix(self.history.close_interval(step))
                 enough = step in marks and self._snapshot(step)
-                if after_step is not None:
-                    means = {f"{task} {name}": total / n for (task, name), (total, n) in losses.items() if n}
-                    enough |= after_step(step, means) is True
+                enough |= self._asked_to_end(after_step, step, losses)
                 if step % self.recipe.checkpoint_every == 0 or step == steps or enough:
                     self.history.seconds = time.perf_counter() - begun
                     checkpoint.save(step)
@@ -122,6 +122,19 @@ class Run:
         if self.best is not None:
             self.best.restore(self.net)
         return self.history
+
+    def _asked_to_end(self, after_step: AfterStep | None, step: int, losses: StepLosses) -> bool:
+        """What ``after_step`` says; one process is enough, as in a budget of time."""
+        if after_step is None:
+            return False
+        said = after_step(step, {f"{task} {name}": total / n for (task, name), (total, n) in losses.items() if n})
+        if said is not None and not isinstance(said, bool | np.bool_):
+            raise ValueError(
+                f"after_step must return True, to end the run, or False or None; at step {step} got {said!r}"
+            )
+        if self.processes == 1:
+            return bool(said)
+        return bool(self.accelerator.reduce(torch.tensor(float(bool(said)), device=self.device), "sum") > 0)
 
     def _go_on_from(self, done: int) -> None:
         self.random_state.go_on()
@@ -145,7 +158,7 @@ class Run:
         sums: Tensor | float = 0.0
         for part, share in parts(batch, self.recipe.accumulate):
             losses = batch_losses(self.accelerator, self.model, self.inputs, part, self.tasks, self.recipe.precision)
-            self.objective.backward(losses.by_task(self.processes), self.net, share)  # averaged over processes
+            losses.backward(self.objective, self.net, share, self.processes)  # which is averaged over processes
             sums = losses.sums + sums
         for parameter in [p for p in self.objective.parameters() if self.processes > 1 and p.grad is not None]:
             parameter.grad = self.accelerator.reduce(parameter.grad, "mean")  # as the model does by itself

@@ -32,7 +32,8 @@ class Uncertainty(Objective):
         self.tasks = list(tasks)
 
     def forward(self, losses: Losses) -> Tensor:
-        return sum([(-s).exp() * of_task(losses, task) + s for task, s in zip(self.tasks, self.logs, strict=True)])
+        logs = dict(zip(self.tasks, self.logs, strict=True))
+        return sum([(-logs[task]).exp() * of_task(losses, task) + logs[task] for task in losses])
 
 
 class DynamicWeightAverage(Objective):
@@ -67,12 +68,13 @@ class DynamicWeightAverage(Objective):
 
     def forward(self, losses: Losses) -> Tensor:
         weights = self.current
-        return sum([weights[task] * of_task(losses, task) for task in self.tasks])
+        return sum([weights[task] * of_task(losses, task) for task in losses])
 
     def backward(self, losses: Losses, net: nn.Module, share: float) -> None:
         super().backward(losses, net, share)
-        now = torch.stack([of_task(losses, task).detach() for task in self.tasks]).to(self.sums)
-        self.sums += share * torch.stack([now, (now != 0).to(now)])
+        for task in losses:
+            own = self.sums[:, self.tasks.index(task)]
+            own += share * torch.stack([of_task(losses, task).detach(), self.done.new_ones(())]).to(own)
         self.done += share
         if round(self.done.item(), 3) >= self.period:
             self.means.copy_(torch.stack([self.means[1], self.sums[0] / self.sums[1]]))
@@ -92,7 +94,7 @@ class GradNorm(Objective):
 
     ``|G_i - mean(G) * pace_i ** alpha|`` is what the weights follow at ``lr``, where G_i is the norm of the gradient
     of w_i times the loss i, and pace_i the loss over its first value, over the mean of these; then the weights are
-    brought to a sum of T.
+    brought to a sum of T. A task without labels in a batch keeps its weight, and is in none of the means.
 
     Source: Chen, Badrinarayanan, Lee and Rabinovich, "GradNorm", ICML 2018, equations 1 and 2, algorithm 1.
     """
@@ -103,21 +105,31 @@ class GradNorm(Objective):
         self.shares = nn.Parameter(torch.ones(len(tasks)))
         self.register_buffer("first", torch.full((len(tasks),), torch.nan))
 
+    @property
+    def current(self) -> dict[str, float]:
+        """Each task's weight now."""
+        return dict(zip(self.tasks, self._normed().tolist(), strict=True))
+
+    def _normed(self) -> Tensor:
+        shares = self.shares.detach().clamp(min=1e-3)
+        return shares * len(self.tasks) / shares.sum()
+
     def forward(self, losses: Losses) -> Tensor:
-        own = torch.stack([of_task(losses, task) for task in self.tasks])
-        return (self.shares.detach() * own).sum()
+        shares = self._normed()
+        return sum([shares[self.tasks.index(task)] * of_task(losses, task) for task in losses])
 
     def backward(self, losses: Losses, net: nn.Module, share: float) -> None:
+        norms = torch.stack([self._norm(of_task(losses, task), task, net) for task in losses])
+        there = torch.tensor([self.tasks.index(task) for task in losses], device=self.first.device)
         with torch.no_grad():
-            self.shares.clamp_(min=1e-3).mul_(len(self.tasks) / self.shares.sum())
-        norms = torch.stack([self._norm(of_task(losses, task), task, net) for task in self.tasks])
-        with torch.no_grad():
-            own = torch.stack([of_task(losses, task) for task in self.tasks])
-            self.first.copy_(self.first.where(~self.first.isnan(), own))
-            pace = own / self.first
-            weighted = self.shares * norms
+            self.shares.copy_(self._normed())
+            own = torch.stack([of_task(losses, task) for task in losses])
+            self.first[there] = self.first[there].where(~self.first[there].isnan(), own)
+            pace = own / self.first[there]
+            weighted = self.shares[there] * norms
             target = weighted.mean() * (pace / pace.mean()).nan_to_num(1.0) ** self.alpha
-            step = share * torch.sign(weighted - target) * norms
+            step = torch.zeros_like(self.shares)
+            step[there] = share * torch.sign(weighted - target) * norms
             self.shares.grad = step if self.shares.grad is None else self.shares.grad + step
         super().backward(losses, net, share)
 
@@ -140,7 +152,8 @@ class Aggregated(Objective):
         aggregator: an object of ``torchjd.aggregation``.
 
     ``objective=lambda tasks: Aggregated(tasks, MGDA())``. With parts of a batch (``accumulate``) each part's
-    gradients are aggregated by themselves. One that draws random numbers makes no run that resumes bit for bit.
+    gradients are aggregated by themselves, and a task without labels is not among them. One that draws random numbers
+    makes no run that resumes bit for bit. Some aggregators, as CAGrad, need a package more, which TorchJD names.
 
     Raises:
         ImportError: without TorchJD, ``pip install "xstitch_lib[jd]"``.
@@ -159,7 +172,7 @@ class Aggregated(Objective):
     def backward(self, losses: Losses, net: nn.Module, share: float) -> None:
         from torchjd.autojac import backward, jac_to_grad
 
-        own = [share * of_task(losses, task) for task in self.tasks]
+        own = [share * of_task(losses, task) for task in losses]
         own = [loss for loss in own if loss.requires_grad]
         inputs = [p for p in net.parameters() if p.requires_grad]
         backward(own, inputs=inputs, parallel_chunk_size=1)

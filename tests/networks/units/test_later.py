@@ -17,7 +17,7 @@ def tower():
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (4, 6, 5), (4, 6, 3, 5)])
-def test_nddr_is_a_1x1_convolution_of_all_maps_and_batch_norm(shape):
+def test_nddr_is_a_1x1_convolution_of_all_maps_batch_norm_and_relu(shape):
     maps, unit = [torch.randn(shape), torch.randn(shape)], NDDRUnit(2, 6, len(shape))
     with torch.no_grad():
         unit.weight.normal_()
@@ -25,12 +25,16 @@ def test_nddr_is_a_1x1_convolution_of_all_maps_and_batch_norm(shape):
         mixed = torch.einsum("oc,bc...->bo...", unit.weight[i], torch.cat(maps, 1))
         over = [d for d in range(len(shape)) if d != 1]
         mean, var = mixed.mean(over, keepdim=True), mixed.var(over, keepdim=True, correction=0)
-        torch.testing.assert_close(found, (mixed - mean) / (var + 1e-5).sqrt(), rtol=1e-3, atol=1e-4)
+        expected = ((mixed - mean) / (var + 1e-5).sqrt()).clamp(min=0)
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_nddr_starts_as_the_convex_mix():
     unit = NDDRUnit(2, 6, alpha_same=0.9).eval()
-    torch.testing.assert_close(unit(MAPS)[0], 0.9 * MAPS[0] + 0.1 * MAPS[1], rtol=1e-4, atol=1e-4)
+    expected = (0.9 * MAPS[0] + 0.1 * MAPS[1]).relu()
+    torch.testing.assert_close(unit(MAPS)[0], expected, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match=r"an NDDR layer joins maps of one shape; got \(4, 6, 3, 5\), \(4, 8, 3, 5\)"):
+        nddr([MAPS[0], torch.zeros(4, 8, 3, 5)])
 
 
 def test_sluices_mix_every_subspace_with_every_other():

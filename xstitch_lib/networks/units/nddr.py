@@ -1,4 +1,4 @@
-"""NDDR-CNN's layer: a 1×1 convolution of all tasks' maps for each task, then batch norm."""
+"""NDDR-CNN's layer: a 1×1 convolution of all tasks' maps for each task, then batch norm and ReLU."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xstitch_lib.unit_base import Unit
+from xstitch_lib.unit_base import Unit, check_equal
 
 NORMS = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 
 
 class NDDRUnit(Unit):
-    """``out[i] = batch norm of sum over j of W_ij maps[j]``, each W_ij a C×C matrix over the channels.
+    """``out[i] = ReLU of batch norm of sum over j of W_ij maps[j]``, each W_ij a C×C matrix over the channels.
 
     Args:
         tasks: T ≥ 2.
@@ -26,7 +26,8 @@ class NDDRUnit(Unit):
     Shape:
         a sequence of T maps (B, C, ...) → a list of T maps of the same shapes.
 
-    The paper decays these weights, which this harness does not do with units.
+    ReLU is what the authors' code ends a layer with. The paper decays these weights, which this harness does not do
+    with units, and the code has them learn a hundred times as fast as the towers.
 
     >>> unit = NDDRUnit(tasks=2, channels=8)
     >>> [y.shape for y in unit([torch.randn(4, 8, 5, 5), torch.randn(4, 8, 5, 5)])]
@@ -50,12 +51,17 @@ class NDDRUnit(Unit):
         everything = torch.cat(list(maps), 1)
         flat = everything.flatten(2) if everything.ndim > 2 else everything[..., None]
         mixed = [F.conv1d(flat, w[..., None].to(flat.dtype)).view_as(maps[0]) for w in self.weight]
-        return [norm(y) for norm, y in zip(self.norms, mixed, strict=True)]
+        return [norm(y).relu() for norm, y in zip(self.norms, mixed, strict=True)]
 
     def multiplies(self, mixed: Sequence[Tensor]) -> int:
         return self.weight.numel() * (mixed[0].numel() // mixed[0].shape[1])
 
 
 def nddr(maps: Sequence[Tensor]) -> NDDRUnit:
-    """For ``stitch(…, per=nddr)``."""
+    """For ``stitch(…, per=nddr)``.
+
+    Raises:
+        ValueError: if the towers' maps differ in shape.
+    """
+    check_equal("an NDDR layer", maps)
     return NDDRUnit(len(maps), maps[0].shape[1], maps[0].ndim)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from xstitch_lib.unit import cross_stitch
-from xstitch_lib.unit_base import Unit
+from xstitch_lib.unit_base import Unit, check_equal
 
 
 class SluiceUnit(Unit):
@@ -58,7 +58,12 @@ class SluiceUnit(Unit):
 
 
 def sluice(maps: Sequence[Tensor]) -> SluiceUnit:
-    """For ``stitch(…, per=sluice)``."""
+    """For ``stitch(…, per=sluice)``.
+
+    Raises:
+        ValueError: if the towers' maps differ in shape.
+    """
+    check_equal("a sluice unit", maps)
     return SluiceUnit(len(maps))
 
 
