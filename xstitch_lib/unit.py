@@ -36,11 +36,11 @@ def cross_stitch(alpha: Tensor, maps: Sequence[Tensor], channel_dim: int = 1) ->
     >>> cross_stitch(torch.tensor([[[0.9, 0.1], [0.5, 0.5]]]), [a, b])
     (tensor([[1.9000, 3.8000]]), tensor([[ 5.5000, 11.0000]]))
     """
-    if channel_dim != 1:
-        mixed = cross_stitch(alpha, [x.movedim(channel_dim, 1) for x in maps])
-        return tuple([y.movedim(1, channel_dim) for y in mixed])
-    _check(alpha, maps)
-    return CrossStitch.apply(alpha, *maps)
+    _check(alpha, maps, channel_dim)
+    if channel_dim == 1:
+        return CrossStitch.apply(alpha, *maps)
+    mixed = CrossStitch.apply(alpha, *[x.movedim(channel_dim, 1) for x in maps])
+    return tuple([y.movedim(1, channel_dim) for y in mixed])
 
 
 class CrossStitchUnit(Unit):
@@ -124,6 +124,8 @@ class CrossStitch(torch.autograd.Function):
             back = alpha.transpose(1, 2)
             if torch.compiler.is_compiling():
                 grad_maps = kernels.compiled(_weighted_sums, back, grads, maps[0])
+            elif any(map(kernels.is_batched, grads)):  # this Function would leave no graph behind, for create_graph
+                grad_maps = _weighted_sums(kernels.per_channel(back, maps[0]), grads)
             else:
                 grad_maps = CrossStitch.apply(back, *grads)
         if ctx.needs_input_grad[0]:
@@ -153,7 +155,7 @@ def _correlate(alpha: Tensor, grads: Sequence[Tensor], maps: Sequence[Tensor], l
     return per_channel if alpha.shape[0] > 1 else per_channel.sum(0, keepdim=True)
 
 
-def _check(alpha: Tensor, maps: Sequence[Tensor]) -> None:
+def _check(alpha: Tensor, maps: Sequence[Tensor], channel_dim: int) -> None:
     if alpha.ndim != 3 or alpha.shape[1] != alpha.shape[2] or not alpha.is_floating_point():
         raise ValueError(f"alpha must be floating point (C or 1, T, T); got {tuple(alpha.shape)} {alpha.dtype}")
     tasks = alpha.shape[1]
@@ -166,8 +168,10 @@ def _check(alpha: Tensor, maps: Sequence[Tensor]) -> None:
         if (x.shape, x.dtype, x.device) != (first.shape, first.dtype, first.device):
             found = "; ".join([f"{tuple(m.shape)} {m.dtype} on {m.device}" for m in maps])
             raise ValueError(f"the tasks' maps must have one shape, dtype and device; got {found}")
-    if first.ndim < 2 or alpha.shape[0] not in (1, first.shape[1]):
-        expected = f"(B, {alpha.shape[0]}, ...)" if alpha.shape[0] > 1 else "(B, C, ...)"
+    there = -first.ndim <= channel_dim < first.ndim and channel_dim % first.ndim > 0
+    if not there or alpha.shape[0] not in (1, first.shape[channel_dim]):
+        channels = alpha.shape[0] if alpha.shape[0] > 1 else "C"
+        expected = f"(B, {channels}, ...)" if channel_dim == 1 else f"with {channels} channels at dim {channel_dim}"
         raise ValueError(f"this cross-stitch unit needs maps of shape {expected}; got {tuple(first.shape)}")
     if not first.is_floating_point():
         raise ValueError(f"cross-stitch maps must be real floating point, as float32 is; got {first.dtype}")

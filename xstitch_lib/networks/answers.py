@@ -3,8 +3,9 @@
 import contextlib
 import random
 import traceback
-from collections import OrderedDict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_map
 
 from xstitch_lib.data.ragged import Ragged
+
+OF_GRADIENTS = ("requires_grad", "grad_fn", "is_leaf", "grad")
 
 
 class Unknown(Exception):
@@ -90,6 +93,12 @@ class Asking(fx.Proxy):
     def __float__(self) -> float:
         return self.tracer.ask(self, float)
 
+    def __round__(self, digits: int | None = None) -> "Asking":
+        return self.tracer.create_proxy("call_function", round, (self, digits), {})
+
+    def __divmod__(self, other: Any) -> tuple["Asking", "Asking"]:
+        return self // other, self % other
+
 
 class _Attribute(Asking, fx.proxy.Attribute):
     pass
@@ -112,8 +121,10 @@ class AskingTracer(fx.Tracer):
 
     def create_arg(self, a: Any) -> Any:
         """Dicts of a kind of their own, as libraries return them, stay of that kind."""
-        if not isinstance(a, OrderedDict):
+        if not isinstance(a, dict) or type(a) is dict:
             return super().create_arg(a)
+        if isinstance(a, defaultdict):
+            raise ValueError("it returns a defaultdict, which a trace makes an ordinary one: return dict(…) of it")
         plain = super().create_arg(dict(a))
         args, kwargs = ((), plain) if is_dataclass(a) else ((plain,), {})
         return self.create_node("call_function", type(a), args, kwargs)
@@ -121,7 +132,12 @@ class AskingTracer(fx.Tracer):
     def to_bool(self, obj: fx.Proxy) -> bool:
         try:
             return self.ask(obj, bool)
-        except Unknown:
+        except Unknown as error:
+            if "more than 1 value per channel" in str(error.__cause__):
+                raise ValueError(
+                    "it asks for a size behind a batch norm, which an example of one sample does not run through in "
+                    "training mode: take an example of two"
+                ) from error
             return super().to_bool(obj)
 
     def keys(self, obj: fx.Proxy) -> Any:
@@ -144,12 +160,20 @@ class AskingTracer(fx.Tracer):
         Raises:
             Unknown: if the example does not tell.
         """
+        if any([node.args[1:] and node.args[1] in OF_GRADIENTS for node in _ancestors(obj.node, {})]):
+            raise ValueError(
+                "it asks whether a gradient is wanted, which differs from run to run: switch off what asks, as "
+                "memory_efficient=True of torchvision's DenseNet"
+            )
         found = self.answers.of(obj.node)
         if isinstance(found, Tensor) and question is not len:
             raise Unknown
         answer = question(found)
         asked = self.create_proxy("call_function", question, (obj,), {})
-        said = f"a tower, {self.kind}, asks its input for a size or kind{line(traceback.extract_stack())}"
+        at = line(traceback.extract_stack())
+        said = f"a tower, {self.kind}, asks its input for a size or kind{at}"
+        if isinstance(found, Tensor):
+            said = f"a tower, {self.kind}, asks a tensor for its length, which x.shape[0] would leave open{at}"
         self.create_proxy("call_function", same_answer, (asked, answer, said), {})
         return answer
 
@@ -163,9 +187,11 @@ class AskingTracer(fx.Tracer):
 def same_answer(found: Any, answer: Any, question: str) -> None:
     """A ValueError if an input is otherwise than the example in what the towers' own code asked of it."""
     if found != answer:
+        fix = "give inputs like the example, or join the towers with an example like this input"
+        if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+            fix = f'{fix}; if it is autocast that changes the answer, train with precision="no"'
         raise ValueError(
-            f"{question}; the answer {answer} of the example is part of this net, and this input's is {found}: give "
-            "inputs like the example, or join the towers with an example like this input"
+            f"{question}; the answer {answer} of the example is part of this net, and this input's is {found}: {fix}"
         )
 
 
@@ -177,7 +203,7 @@ def outline(example: Sequence[Any]) -> tuple[Any, ...]:
 def line(stack: traceback.StackSummary) -> str:
     """Where in the user's own code something happened: the last line that is neither torch's nor this library's."""
     others = tuple([f"{Path(place).parent}/" for place in (torch.__file__, __file__)])
-    others = (*others, *[place.replace("/", "\\") for place in others], "<")
+    others = (*others, *[place.replace("/", "\\") for place in others], "<frozen", "<string", "<eval_with_key")
     frames = [f for f in stack if not f.filename.startswith(others) and "contextlib" not in f.filename]
     return f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
 
@@ -213,14 +239,22 @@ def _ancestors(node: fx.Node, known: Mapping[fx.Node, Any]) -> set[fx.Node]:
 @contextlib.contextmanager
 def _undone(module: nn.Module) -> Iterator[None]:
     """Take back what a block sets on modules, and its draws of random numbers."""
-    kept = [(own, dict(own)) for m in module.modules() for own in (vars(m), m._buffers)]
+    own = [one for m in module.modules() for one in (vars(m), *vars(m).values())]
+    kept = [(one, copy(one)) for one in own if isinstance(one, dict | list | set)]
+    # fake tensors do write into real ones of a single value, such as batch norm's count of batches
+    single = [x for x in [*module.parameters(), *module.buffers(), *own] if isinstance(x, Tensor) and x.numel() == 1]
+    values = [(x, x._version, x.detach().clone()) for x in single]
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
         yield
     finally:
         for now, then in kept:
             now.clear()
-            now.update(then)
+            now.extend(then) if isinstance(now, list) else now.update(then)
+        with torch.no_grad():
+            for x, version, value in values:
+                if x._version != version:
+                    x.copy_(value)
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from xstitch_lib.networks.answers import outline
 from xstitch_lib.networks.merge import Mix, Share, merge
 from xstitch_lib.networks.named import Named
+from xstitch_lib.networks.trace import CHECKPOINTED
 
 LEFT_OUT = {
     "hooks": ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
@@ -62,6 +63,13 @@ class Joined(nn.Module):
 
     def _warn(self) -> None:
         """Name, once, each opened module that has what does not run."""
+        if self._forgets and ("", CHECKPOINTED) not in self._warned:
+            self._warned.add(("", CHECKPOINTED))
+            warnings.warn(
+                "a tower's own forward uses torch.utils.checkpoint, which does not run in a joined net: checkpoint "
+                "inside a child module without a joined layer",
+                stacklevel=3,
+            )
         for task, name, module in self._opened():
             has = [kind for kind, names in LEFT_OUT.items() if any([getattr(module, one, None) for one in names])]
             if has and (task, name) not in self._warned:
@@ -88,11 +96,12 @@ class Joined(nn.Module):
 
     def _write_programs(self) -> None:
         graphs = {training: self._graph(training) for training in self.modes}
+        self._forgets = any([node.meta.get(CHECKPOINTED) for graph in graphs.values() for node in graph.nodes])
         # plain functions of this module, so that parameters and state are in one place only
         self._programs = {training: fx.GraphModule(self, graph).forward.__func__ for training, graph in graphs.items()}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name != "_programs"}
+        return {name: value for name, value in super().__getstate__().items() if name not in ("_programs", "_forgets")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._warned = set()
@@ -101,5 +110,15 @@ class Joined(nn.Module):
 
 
 def chosen(output: Any, out: str | int) -> Any:
-    """The part of a tower's output with this key, attribute or place."""
-    return getattr(output, out) if isinstance(out, str) and not isinstance(output, Mapping) else output[out]
+    """The part of a tower's output with this key, attribute or place.
+
+    A tensor is whole: torchvision's GoogLeNet returns parts in training mode alone.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping) or not isinstance(out, str):
+        return output[out]
+    part = getattr(output, out)
+    if callable(part):  # a method, as the "count" of every tuple
+        raise AttributeError(out)
+    return part

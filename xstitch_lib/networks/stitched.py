@@ -50,7 +50,6 @@ def stitch(
         alpha_same: starting alpha_S in [0, 1], see `CrossStitchUnit`; a dense unit starts at the identity instead.
         out: of towers that return more than a tensor, which part of it the net returns: "out" of torchvision's
             segmentation networks, "logits" of Hugging Face's, 0 of a tuple. By default all, of the type it has.
-
         channel_dim: where the maps have their channels: 1 unless said, -1 for Swin's (B, H, W, C) and tokens (B, N, C).
 
     Raises:
@@ -236,6 +235,9 @@ class _Passing(nn.Module):
 
 class _Alone(Stitched):
     modes = (False,)
+
+    def _warn(self) -> None:
+        """The net itself will."""
 
 
 def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:

@@ -2,6 +2,8 @@
 
 import inspect
 import random
+import re
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.utils.checkpoint
 from torch import fx, nn
 
 from xstitch_lib.networks.answers import Answers, AskingTracer, line
 from xstitch_lib.networks.probe import untouched
+
+CHECKPOINTED = "checkpointed"  # in the meta of a node that torch.utils.checkpoint ran
+checkpoint_file = torch.utils.checkpoint.__file__
+MAKES_A_TENSOR = re.compile(r"\b(torch|np|numpy)\.\w+\(")
 
 
 def trace(
@@ -49,7 +56,7 @@ def trace(
         root = _Inputs(tower, inputs)
         tracer, rngs = _Tracer(root, layers, opened, example), _rngs()
         try:
-            with _stateless(tracer.opened):
+            with _stateless(tracer.opened), tracer.without_autocast():
                 graph = tracer.trace(root)
             if _rngs() != rngs:
                 raise ValueError("it draws a random number, which a trace freezes: use torch.rand_like or F.dropout")
@@ -97,11 +104,15 @@ def only_output(task: str, name: str, outputs: list, kind: type) -> Any:
 
 def advice(error: Exception, these: str) -> str:
     """What helps against what torch.fx cannot follow."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" in f.filename]
-    foreign = [f for f in frames if not f.filename.startswith(f"{Path(torch.__file__).parent}/")]
-    said = str(error)
-    if ("must be" in said and "Proxy" in said) or "makes a tensor" in said:
-        return f"A tensor made from sizes is made in a child module without {these}, or is a buffer"
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [f for f in frames if "-packages" in f.filename]  # site- or, on Debian, dist-
+    foreign = [f for f in foreign if not f.filename.startswith(f"{Path(torch.__file__).parent}/")]
+    said, makes = str(error), isinstance(error, TypeError) and MAKES_A_TENSOR.search(line(frames))
+    if makes or ("must be" in said and "Proxy" in said) or "makes a tensor" in said:
+        return (
+            "A tensor made from sizes is made by one that is there, as y.new_zeros(b, c), or in a child module without "
+            f"{these}, or is a buffer; of numbers as np.sqrt takes them, math has the like"
+        )
     where = "a child module" + (" of a subclass of it, for it is in an installed library," if foreign else "")
     return f"Such a forward must do the same for every input: move code that does not into {where} without {these}"
 
@@ -144,12 +155,39 @@ class _Tracer(AskingTracer):
 
     def create_node(self, *args, **kwargs) -> fx.Node:
         if _surroundings() != self.surroundings:
-            raise ValueError("it switches gradients or autocast on or off, which a trace forgets")
-        return super().create_node(*args, **kwargs)
+            raise ValueError("it switches gradients on or off, which a trace forgets")
+        node = super().create_node(*args, **kwargs)
+        if _within(checkpoint_file):
+            node.meta[CHECKPOINTED] = True
+        return node
+
+    @contextmanager
+    def without_autocast(self) -> Iterator[None]:
+        """Raise where an opened forward switches autocast on or off; it may be off already, and stay so."""
+        entered = torch.autocast.__enter__
+
+        def enter(region):
+            if not self.answers.busy:
+                raise ValueError("it switches autocast on or off, which a trace forgets")
+            return entered(region)
+
+        torch.autocast.__enter__ = enter
+        try:
+            yield
+        finally:
+            torch.autocast.__enter__ = entered
 
 
-def _surroundings() -> tuple[bool, ...]:
-    return torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")
+def _surroundings() -> bool:
+    return torch.is_grad_enabled()
+
+
+def _within(file: str) -> bool:
+    """Whether a function of this file is running."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename != file:
+        frame = frame.f_back
+    return frame is not None
 
 
 class _Inputs(nn.Module):
