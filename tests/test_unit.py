@@ -257,3 +257,24 @@ def test_batched_gradients_agree_with_one_at_a_time(shape, per_channel):
         for fast in (True, False)
     ]
     torch.testing.assert_close(*jacobians)
+
+
+def test_batched_gradients_keep_the_graph_that_a_second_derivative_needs():
+    alpha = torch.randn(4, 2, 2, dtype=torch.float64, requires_grad=True)
+    a, b = torch.randn(2, 3, 4, dtype=torch.float64)
+
+    def slope(fast):
+        jacobian = torch.autograd.functional.jacobian(
+            lambda x: (cross_stitch(alpha, [x, b])[0] ** 2).sum(0), a, create_graph=True, vectorize=fast
+        )
+        return torch.autograd.grad(jacobian.square().sum(), alpha)[0]
+
+    torch.testing.assert_close(slope(fast=True), slope(fast=False))
+
+
+def test_where_channels_are_is_checked_on_the_maps_as_given():
+    maps = [torch.zeros(2, 16, 16, 25)] * 2
+    with pytest.raises(ValueError, match=r"with 16 channels at dim -1; got \(2, 16, 16, 25\)"):
+        cross_stitch(torch.zeros(16, 2, 2), maps, channel_dim=-1)
+    with pytest.raises(ValueError, match=r"with 16 channels at dim 5"):
+        cross_stitch(torch.zeros(16, 2, 2), maps, channel_dim=5)

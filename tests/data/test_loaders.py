@@ -36,6 +36,21 @@ def test_a_lazy_run_is_that_of_the_same_samples_in_memory(lazily):
     assert evaluate(read, TASKS, lazily()) == evaluate(in_memory, TASKS, samples())
 
 
+@pytest.mark.parametrize("lazily", LAZILY, ids=["Dataset", "DataLoader", "LazyData"])
+def test_what_is_wrong_in_a_sample_that_comes_late_is_named(lazily):
+    for name, wrong, told in (
+        ("image", float("nan"), 'finite inputs; "image" has NaN'),
+        ("a", 255, "labels 'a' from 0"),
+    ):
+        data = lazily()
+        tensors = (data.dataset if hasattr(data, "dataset") else data).data.tensors
+        tensors[name][30] = wrong
+        with pytest.raises(ValueError, match=told):
+            train(stitched(), data)
+        with pytest.raises(ValueError, match=told):
+            evaluate(stitched(), TASKS, data)
+
+
 def test_one_batch_is_read_a_step():
     data = OneByOne()
     batches = Batches(LazyData(data), size=16)

@@ -41,6 +41,8 @@ def test_predictions_are_those_that_are_counted():
     right = (answers["a"] == data.tensors["a"])[labelled].float().mean()
     assert evaluate(net, TASKS, data)["a"]["accuracy"] == pytest.approx(100 * right.item())
     assert answers["b"].shape == (50,) and net.training
+    unlabelled = predict(net, TASKS, TensorData({"image": data.tensors["image"]}))
+    assert torch.equal(unlabelled["b"], answers["b"])
 
 
 def slopes(n=60):
@@ -134,5 +136,9 @@ def test_inputs_that_do_not_fit_are_named_with_the_fix(image, told, use):
 
 def test_an_input_that_turns_out_not_to_be_finite_is_blamed_and_not_the_rate():
     rows = [{"image": torch.full((4,), float("nan") if i == 30 else 1.0), "y": i % 2} for i in range(40)]
-    with pytest.raises(ValueError, match=r'step \d+ needs finite inputs; "image" has NaN .* in 1 of 8 samples'):
+    with pytest.raises(ValueError, match=r'train needs finite inputs; "image" has NaN .* in 1 of 8 samples'):
         fit(nn.Linear(4, 2), {"a": Classification("y", 2)}, DataLoader(rows, 8), steps=5, lr=0.1, batch_size=8)
+    data = TensorData({"image": torch.ones(8, 4), "y": torch.arange(8) % 2})
+    options = {"steps": 5, "lr": 0.1, "augment": lambda batch: batch | {"image": batch["image"] / 0}}
+    with pytest.raises(ValueError, match=r'step 1 needs finite inputs; "image" has NaN .* in 8 of 8 samples'):
+        fit(nn.Linear(4, 2), {"a": Classification("y", 2)}, data, **options)

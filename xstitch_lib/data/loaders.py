@@ -35,9 +35,9 @@ class LazyData(Source):
         reading: what a DataLoader is told of reading, such as ``num_workers=4``.
 
     Samples are read in the order that the seed tells, ahead of the training where there are workers; a resumed run goes
-    on with the very samples that come next. Checked are the first samples, and what each batch's losses look at: the
-    others would have to be read for it. They are read in this process before workers begin, so a dataset that opens a
-    file at its first sample must open it anew in each process. Randomness inside the dataset is the caller's: a resumed
+    on with the very samples that come next. The first samples are checked beforehand, the others as they are read. The
+    first are read in this process before workers begin, so a dataset that opens a file at its first sample must open it
+    anew in each process. Randomness inside the dataset is the caller's: a resumed
     run does not repeat it, as it does that of ``fit(augment=…)``.
 
     Raises:
@@ -73,6 +73,7 @@ class LazyData(Source):
             raise ValueError(f"lazy data are read with {', '.join(READING)}; got {unknown[0]!r}")
         self.dataset, self.inputs, self.reading = dataset, tuple(inputs), reading
         self.ragged, self.collate = tuple(ragged), collate or self._collate
+        self.look: Callable[[Batch], None] | None = None
 
     @classmethod
     def of(cls, data: "Dataset | DataLoader") -> "LazyData":
@@ -96,6 +97,9 @@ class LazyData(Source):
         reading = {name: getattr(data, name) for name in READING}
         return cls(data.dataset, getattr(data.dataset, "inputs", Source.inputs), collate=own, **reading)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"look": None}  # of workers, which only read
+
     def __len__(self) -> int:
         return len(self.dataset)
 
@@ -111,13 +115,17 @@ class LazyData(Source):
         loader = DataLoader(self.dataset, batch_sampler=places, collate_fn=self.collate, generator=own, **self.reading)
         yield from map(self._moved, loader)  # workers begin with the first batch that is asked for
 
-    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
-        """`Source.check`, of the first samples alone."""
+    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> Self:
+        """`Source.check`, of the first samples; what comes back looks at the others when they are read."""
         look({name: x.to(device or self.device) for name, x in self.draw(torch.arange(min(FIRST, len(self)))).items()})
+        return self._with(look=look)
 
     def to(self, device: torch.device | str) -> Self:
+        return self._with(device=torch.device(device))
+
+    def _with(self, **changes: Any) -> Self:
         other = copy(self)
-        other.device = torch.device(device)
+        vars(other).update(vars(self) | changes)
         return other
 
     def fingerprint(self) -> str:
@@ -137,7 +145,10 @@ class LazyData(Source):
                 f"samples must have tensors and numbers; {others[0]!r} of {type(self.dataset).__name__} becomes a "
                 f"{type(batch[others[0]]).__name__}: leave it out, or make numbers of it"
             )
-        return {name: x.to(self.device) for name, x in batch.items()}
+        batch = {name: x.to(self.device) for name, x in batch.items()}
+        if self.look is not None:
+            self.look(batch)
+        return batch
 
     def _collate(self, samples: list[Any]) -> Any:
         if not isinstance(samples[0], Mapping):

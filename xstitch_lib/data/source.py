@@ -65,7 +65,12 @@ class Source(ABC):
         """The first sample, as a batch of one."""
         return self.draw(torch.zeros(1, dtype=torch.long, device=self.device))
 
-    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
-        """Let ``look`` see all samples, a batch at a time; it raises where something is wrong. Once a call of `fit`."""
+    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> Self:
+        """Let ``look`` see all samples, a batch at a time; it raises where something is wrong. Once a call of `fit`.
+
+        Returns:
+            these samples; where reading them takes time, such as look at each batch as it comes.
+        """
         for batch in self.batches(100, device):  # all at once they may not fit into memory
             look(batch)
+        return self

@@ -92,7 +92,7 @@ class TensorData(Source, Dataset):
             some = {name: tensor[start : start + size].to(device) for name, tensor in self.tensors.items()}
             yield self.decode(some)
 
-    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> None:
+    def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> Self:
         """`Source.check`; of samples that a subclass decodes, inputs are decoded for the first alone.
 
         A decoder may read files. One that needs the inputs for the labels has these looked at in the first alone, too.
@@ -106,8 +106,9 @@ class TensorData(Source, Dataset):
             try:
                 labels = self.decode(stored)
             except KeyError:
-                return
+                return self
             look(inputs | labels)
+        return self
 
     def take(self, rows: slice | Tensor) -> Self:
         """A data set of these samples, with what stands beside them."""

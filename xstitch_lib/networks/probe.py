@@ -1,7 +1,7 @@
 """Run a network once without leaving a trace on it."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
@@ -76,6 +76,22 @@ def batch_for(net: nn.Module, example: Any) -> Any:
     return example.to(weights.device) if isinstance(example, Tensor | Ragged) else example
 
 
+def check_open(task: str, tower: nn.Module, layers: Iterable[str] = ()) -> None:
+    """A ValueError if the tower, or a module around one of its ``layers``, is compiled, scripted or traced."""
+    modules = dict(tower.named_modules(remove_duplicate=False))
+    paths = {".".join(layer.split(".")[:i]) for layer in layers for i in range(len(layer.split(".")))}
+    for name in sorted({"", *paths, *layers}):
+        module = modules.get(name)
+        which = f"module {name!r} of tower {task!r}" if name else f"tower {task!r}"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(f"{which} is a scripted or traced {type(module).__name__}: join what it was made of")
+        own = getattr(module, "_orig_mod", None)
+        if own is not None and (not name or name in paths):
+            raise ValueError(
+                f"{which} is a compiled {type(own).__name__}: join its _orig_mod, and compile the joined net"
+            )
+
+
 def told(output: Any) -> str:
     """What a network returned, in a few words: its type, and its keys or how many parts it has.
 
@@ -89,6 +105,38 @@ def told(output: Any) -> str:
     if fields := getattr(output, "_fields", None):
         return f"{kind} with {list(fields)}"
     return f"{kind} of {len(output)}" if isinstance(output, tuple | list) else kind
+
+
+def what_is_odd(net: nn.Module, inputs: Sequence[Any]) -> str | None:
+    """Of inputs that a network does not run on, what is probably wrong with them, and the fix; None if nothing is."""
+    weights = next((p for p in net.parameters() if p.is_floating_point()), None)
+    first = next((m for m in net.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear | nn.Embedding)), None)
+    for x in [x for x in inputs if isinstance(x, Tensor)]:
+        shape = tuple(x.shape)
+        pictures = len(shape) == 4 or (isinstance(first, nn.Conv2d) and len(shape) == 3)
+        what = f"{'pictures' if pictures else 'an input'} {shape}"
+        if not x.is_floating_point() and not isinstance(first, nn.Embedding):
+            scaled = "x.float() / 255" if pictures else "x.float()"
+            return f"{what} are {x.dtype}, and weights are not: make them numbers around 0, {scaled}"
+        if x.is_floating_point() and weights is not None and x.dtype != weights.dtype:
+            return f"{what} is {x.dtype}, the weights are {weights.dtype}: make it x.to({weights.dtype})"
+        if why := _wrong_way_round(first, shape):
+            return f"{what} {why}"
+    return None
+
+
+def _wrong_way_round(first: nn.Module | None, shape: tuple[int, ...]) -> str | None:
+    """Whether channels are not where the first convolution, or a picture's reader, wants them."""
+    channels = getattr(first, "in_channels", None)
+    if isinstance(first, nn.Conv2d) and len(shape) == 3 and channels == 1:
+        return "have no dimension for the one channel: x.unsqueeze(1)"
+    if isinstance(first, nn.Conv2d) and len(shape) == 3:
+        return f"are not a batch (B, {channels}, H, W): of a single picture x.unsqueeze(0)"
+    if len(shape) == 4 and shape[3] in (channels or 0, 1, 3, 4) and shape[1] not in (channels, 1, 3, 4):
+        return "look like (B, H, W, C), not (B, C, H, W): turn them, x.permute(0, 3, 1, 2)"
+    if isinstance(first, nn.Conv1d) and len(shape) == 3 and shape[2] == channels != shape[1]:
+        return "looks like (B, length, C), not (B, C, length): turn it, x.transpose(1, 2)"
+    return None
 
 
 def _is_shape(example: Any) -> bool:

@@ -3,6 +3,7 @@
 Misra et al., section 4 and figure 4.
 """
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,15 +11,17 @@ import torch
 from torch import Size, Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from xstitch_lib.networks.answers import line
 from xstitch_lib.networks.joined import Joined, chosen
 from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named, did_you_mean
-from xstitch_lib.networks.probe import entries, inputs_for, told, untouched
-from xstitch_lib.networks.trace import only_output
+from xstitch_lib.networks.probe import check_open, entries, inputs_for, told, untouched, what_is_odd
+from xstitch_lib.networks.trace import advice, only_output
 from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
 from xstitch_lib.unit_base import Unit
 
+LAST = ("out_features", "embedding_dim", "hidden_size", "embed_dim")  # of linear layers, embeddings, RNNs, attention
 CHANNELS = ("out_channels", "num_features", "num_channels")  # of convolutions, batch norm, group norm
 
 
@@ -66,7 +69,7 @@ def stitch(
 
     Source: section 4; section 5 for where units stand.
     """
-    _check(towers, after, per)
+    _check(towers, after, per, channel_dim)
     towers, after = dict(towers.items()), list(after)
     maps = {task: _example_maps(task, tower, after, example, out) for task, tower in towers.items()}
     weights = next((p for tower in towers.values() for p in tower.parameters() if p.is_floating_point()), None)
@@ -129,7 +132,7 @@ class Stitched(Joined):
                 yield name, name in self.units
 
 
-def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> None:
+def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any, channel_dim: int | None) -> None:
     named = isinstance(towers, Mapping | nn.ModuleDict)
     if not named or not all([isinstance(task, str) and isinstance(net, nn.Module) for task, net in towers.items()]):
         kinds = {task: type(net).__name__ for task, net in towers.items()} if named else type(towers).__name__
@@ -142,17 +145,15 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any) -> N
         raise ValueError(f"after is a list of the names of the layers to stitch, at least one; got {after!r}")
     if len(set(after)) < len(after):
         raise ValueError(f"a layer is named twice in after={list(after)}")
+    if callable(per) and channel_dim not in (None, 1):
+        raise ValueError(
+            f'channel_dim={channel_dim} is for per="channel" and "layer", and a unit of one\'s own reads dim 1: '
+            "stitch after a module that puts the channels there"
+        )
     if per not in ("channel", "layer", "dense") and not callable(per):
         raise ValueError(f'per is "channel", "layer", "dense" or a function from maps to a unit; got {per!r}')
     for task, tower in towers.items():
-        if isinstance(tower, torch.jit.ScriptModule):
-            raise ValueError(
-                f"tower {task!r} is a scripted or traced {type(tower).__name__}: stitch what it was made of"
-            )
-        if (own := getattr(tower, "_orig_mod", None)) is not None:
-            raise ValueError(
-                f"tower {task!r} is a compiled {type(own).__name__}: stitch its _orig_mod, and compile the stitched net"
-            )
+        check_open(task, tower, after)
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         for layer in after:
             if layer not in names:
@@ -174,7 +175,8 @@ def _example_maps(
     except Exception as error:
         shapes = ", ".join([str(tuple(x.shape)) if isinstance(x, Tensor) else type(x).__name__ for x in inputs])
         several = ": several inputs stand in a tuple" if isinstance(example, list) else ""
-        raise ValueError(f"tower {task!r} does not run on the example {shapes}{several}: {error}") from error
+        why = f" ({odd})" if (odd := what_is_odd(tower, inputs)) else ""
+        raise ValueError(f"tower {task!r} does not run on the example {shapes}{several}: {error}{why}") from error
     finally:
         for hook in hooks:
             hook.remove()
@@ -212,17 +214,22 @@ def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float, ch
 
 
 def _look_for_channels(towers: Mapping[str, nn.Module], maps: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Refuse maps whose dim 1 is no layer's number of channels, but whose last is a layer's number of outputs."""
+    """Refuse maps whose dim 1 is no layer's number of channels, but whose last is a layer's number of outputs.
+
+    Of a map as long as wide neither tells; there a norm over the last dimension does.
+    """
     task, tower = next(iter(towers.items()))
     layers = list(tower.modules())
     second = {size for m in layers for size in (getattr(m, name, None) for name in CHANNELS) if isinstance(size, int)}
-    last = {m.out_features for m in layers if isinstance(m, nn.Linear)}
-    last |= {m.normalized_shape[-1] for m in layers if isinstance(m, nn.LayerNorm | nn.RMSNorm)}
+    norms = {m.normalized_shape[-1] for m in layers if isinstance(m, nn.LayerNorm | nn.RMSNorm)}
+    last = norms | {size for m in layers for size in (getattr(m, name, None) for name in LAST) if isinstance(size, int)}
     for name, found in maps[task].items():
-        if found.ndim > 2 and found.shape[1] not in second and found.shape[-1] in last:
+        *_, wide = found.shape
+        unlike = found.shape[1] not in second and wide in last
+        if found.ndim > 2 and (unlike or (found.shape[1] == wide and wide in norms)):
             raise ValueError(
-                f"after {name!r} dim 1 of the maps {tuple(found.shape)} seems to be no channel: say channel_dim=-1 if "
-                'the last is, channel_dim=1 if it is one after all, or take per="layer"'
+                f"after {name!r} dim 1 of the maps {tuple(found.shape)} may be no channel: say channel_dim=-1 if "
+                "the last is, channel_dim=1 if dim 1 is one after all"
             )
 
 
@@ -253,7 +260,15 @@ def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any
         with torch.no_grad(), untouched(tower):
             return tree_leaves(forward(*inputs))
 
-    own, found = leaves(tower), leaves(lambda *inputs: alone(*inputs)[task])
+    own = leaves(tower)
+    try:
+        found = leaves(lambda *inputs: alone(*inputs)[task])
+    except Exception as error:
+        at = line(traceback.extract_tb(error.__traceback__))
+        raise ValueError(
+            f"tower {task!r} ({type(tower).__name__}) cannot be joined at {', '.join(after)}: traced by torch.fx it "
+            f"does not run ({error}){at}. {advice(error, 'a joined layer')}"
+        ) from error
     if len(own) != len(found) or not all(map(_alike, own, found)):
         raise ValueError(
             f"tower {task!r} ({type(tower).__name__}) cannot be joined at {', '.join(after)}: traced by torch.fx "

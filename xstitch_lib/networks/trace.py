@@ -16,7 +16,7 @@ import torch.utils.checkpoint
 from torch import fx, nn
 
 from xstitch_lib.networks.answers import Answers, AskingTracer, line
-from xstitch_lib.networks.probe import untouched
+from xstitch_lib.networks.probe import check_open, untouched
 
 CHECKPOINTED = "checkpointed"  # in the meta of a node that torch.utils.checkpoint ran
 checkpoint_file = torch.utils.checkpoint.__file__
@@ -52,6 +52,7 @@ def trace(
     around = opened is None
     if around:
         opened = [".".join(path[:i]) for path in [name.split(".") for name in layers] for i in range(len(path))]
+    check_open(task, tower, [f"{name}.x" if name else "x" for name in opened])
     with torch.enable_grad(), untouched(tower, training):
         root = _Inputs(tower, inputs)
         tracer, rngs = _Tracer(root, layers, opened, example), _rngs()
@@ -107,7 +108,10 @@ def advice(error: Exception, these: str) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     foreign = [f for f in frames if "-packages" in f.filename]  # site- or, on Debian, dist-
     foreign = [f for f in foreign if not f.filename.startswith(f"{Path(torch.__file__).parent}/")]
-    said, makes = str(error), isinstance(error, TypeError) and MAKES_A_TENSOR.search(line(frames))
+    said, makes = (
+        str(error),
+        (isinstance(error, TypeError) or "__array" in str(error)) and MAKES_A_TENSOR.search(line(frames)),
+    )
     if makes or ("must be" in said and "Proxy" in said) or "makes a tensor" in said:
         return (
             "A tensor made from sizes is made by one that is there, as y.new_zeros(b, c), or in a child module without "

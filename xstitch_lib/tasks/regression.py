@@ -54,13 +54,22 @@ class Regression:
             )
 
     @classmethod
-    def from_data(cls, data: TensorData, target: str, unit: str = "", loss: str = "L2") -> "Regression":
+    def from_data(cls, data: TensorData | Tensor, target: str, unit: str = "", loss: str = "L2") -> "Regression":
         """The task with the mean and the deviation of a data set's known labels.
 
+        Args:
+            data: the samples, or the labels alone, (N,) with NaN where unknown: of data that are read while training
+                goes, `torch.tensor` of a column of their table.
+
         Raises:
-            ValueError: if there are fewer than two different ones.
+            ValueError: for other data, or if there are fewer than two different labels.
         """
-        labels = required(target, target, data.tensors).double()
+        if not isinstance(data, TensorData | Tensor):
+            raise ValueError(
+                f"the mean and deviation of {target!r} are taken of a TensorData, or of the labels as a tensor; got a "
+                f"{type(data).__name__}: give torch.tensor(…) of its labels"
+            )
+        labels = (data if isinstance(data, Tensor) else required(target, target, data.tensors)).double()
         known = labels[~labels.isnan()]
         if len(known.unique()) < 2:
             raise ValueError(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from xstitch_lib.data.loaders import as_source
 from xstitch_lib.data.ragged import Ragged
 from xstitch_lib.data.source import Batch, Source
-from xstitch_lib.networks.probe import in_mode, told
+from xstitch_lib.networks.probe import in_mode, told, what_is_odd
 from xstitch_lib.tasks import Metric, Task
 
 
@@ -46,7 +46,7 @@ def count(net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: i
     {'recall': 50.0, 'samples': 2}
     """
     metrics = {name: task.metric() for name, task in tasks.items()}
-    for outputs, batch in _outputs(net, tasks, data, batch_size):
+    for outputs, batch in _outputs("evaluate", net, tasks, data, batch_size):
         for name, metric in metrics.items():
             metric.update(outputs[name], batch)
     return metrics
@@ -55,13 +55,13 @@ def count(net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: i
 def predict(
     net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int = 32
 ) -> dict[str, Tensor | Ragged]:
-    """A network's answers to all of ``data``, on the CPU. Arguments as for `evaluate`.
+    """A network's answers to all of ``data``, which need no labels, on the CPU. Arguments as for `evaluate`.
 
     Returns:
         task → (N, ...) predictions, or a `Ragged` of N samples.
     """
     answers = {name: [] for name in tasks}
-    for outputs, batch in _outputs(net, tasks, data, batch_size):
+    for outputs, batch in _outputs("predict", net, tasks, data, batch_size, labels=False):
         for name, task in tasks.items():
             answers[name].append(task.predict(outputs[name], batch).to("cpu"))
     return {name: _cat(parts) for name, parts in answers.items()}
@@ -73,11 +73,11 @@ def _cat(parts: Sequence[Tensor | Ragged]) -> Tensor | Ragged:
 
 @torch.no_grad()
 def _outputs(
-    net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int
+    user: str, net: nn.Module, tasks: Mapping[str, Task], data: Source, batch_size: int, labels: bool = True
 ) -> Iterator[tuple[Mapping[str, Any], Batch]]:
     """Batch by batch, what the network says in eval mode, and the batch, both on the network's device."""
     device = next(net.parameters(), torch.empty(0)).device
-    data = checked("evaluate", data, tasks, device)
+    data = checked(user, data, tasks if labels else {}, device)
     with in_mode(net, training=False):
         for batch in data.batches(batch_size, device):
             yield forward(net, [batch[name] for name in data.inputs], tasks), batch
@@ -86,7 +86,8 @@ def _outputs(
 def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.device | None = None) -> Source:
     """``data`` as a `Source`, if they are samples with the network's inputs and what the tasks are trained for.
 
-    They are looked at on ``device``: a processor takes seconds for hundreds of photographs.
+    They are looked at on ``device``: a processor takes seconds for hundreds of photographs. Of lazy data what comes
+    back looks at the rest.
 
     Raises:
         ValueError: if they are not.
@@ -105,8 +106,7 @@ def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.devic
         for name, task in tasks.items():
             task.check(name, batch)
 
-    source.check(look, device)
-    return source
+    return source.check(look, device)
 
 
 def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task]) -> Mapping[str, Any]:
@@ -135,20 +135,6 @@ def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task])
                 'with xs.stitch(…, out=…), as out="out", or put a module around the tower that returns one tensor'
             )
     return outputs
-
-
-def what_is_odd(net: nn.Module, inputs: Sequence[Any]) -> str | None:
-    """Of inputs that a network does not run on, what is probably wrong with them, and the fix; None if nothing is."""
-    weights = next((p for p in net.parameters() if p.is_floating_point()), None)
-    for x in inputs:
-        shape = tuple(x.shape) if isinstance(x, Tensor) else ()
-        if len(shape) == 4 and not x.is_floating_point():
-            return f"pictures {shape} are {x.dtype}, and weights are not: make them numbers around 0, x.float() / 255"
-        if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] not in (1, 3, 4):
-            return f"pictures {shape} look like (B, H, W, C), not (B, C, H, W): turn them, x.permute(0, 3, 1, 2)"
-        if shape and x.is_floating_point() and weights is not None and x.dtype != weights.dtype:
-            return f"an input {shape} is {x.dtype}, the weights are {weights.dtype}: make it x.to({weights.dtype})"
-    return None
 
 
 def check_finite(user: str, inputs: Sequence[str], batch: Batch) -> None:
