@@ -3,6 +3,8 @@
 import pytest
 import torch
 from torch import nn
+from torchvision.models import segmentation
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from xstitch_lib import cost
 from xstitch_lib.networks import stitch
@@ -56,12 +58,42 @@ def test_a_unit_that_a_residual_sum_reads_stays_and_its_neighbour_goes():
     torch.testing.assert_close(folded(x), net.eval()(x), rtol=1e-4, atol=1e-4)
 
 
-def test_a_folded_net_runs_as_onnx_with_the_same_answers(tmp_path):
+def test_a_folded_net_runs_as_onnx_with_the_same_answers_for_any_number_of_pictures(tmp_path):
+    """As chapter "Stitch your own networks" writes it."""
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    net, x = joined(lambda n: small_alexnet_fcn(n, width=4), list(POOLS), (2, 3, 32, 48)), torch.rand(2, 3, 32, 48)
-    torch.onnx.export(fold(net, x), (x,), tmp_path / "net.onnx", dynamo=True, verbose=False)
+    net = joined(
+        lambda n: ResNet(BasicBlock, [1, 1, 1, 1], num_classes=n), ["layer1", "layer2", "layer3"], (2, 3, 28, 28)
+    )
+    folded = fold(net.eval(), (2, 3, 28, 28))
+    assert not units(folded)
+    onnx = {"output_names": list(OUTPUTS), "dynamic_shapes": ({0: "batch"},)}
+    torch.onnx.export(folded, (torch.rand(4, 3, 28, 28),), tmp_path / "net.onnx", verbose=False, **onnx)
     session = runtime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
-    for found, expected in zip(session.run(None, {given.name: x.numpy()}), net.eval()(x).values(), strict=True):
-        torch.testing.assert_close(torch.from_numpy(found), expected.detach(), rtol=1e-3, atol=1e-4)
+    for x in (torch.rand(1, 3, 28, 28), torch.rand(7, 3, 28, 28)):
+        found = dict(
+            zip([one.name for one in session.get_outputs()], session.run(None, {given.name: x.numpy()}), strict=True)
+        )
+        for task, expected in net(x).items():
+            torch.testing.assert_close(torch.from_numpy(found[task]), expected.detach(), rtol=1e-3, atol=1e-4)
+
+
+def test_a_folded_net_returns_what_the_net_does_and_may_have_asked_its_example(tmp_path):
+    def lraspp(outputs):
+        return segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=outputs)
+
+    for out in (None, "out"):
+        net = joined(lraspp, ["backbone.4"], (1, 3, 32, 32), out=out).eval()
+        x = torch.rand(1, 3, 32, 32)
+        found, expected = fold(net, x)(x)["seg"], net(x)["seg"]
+        parts = [y if isinstance(y, torch.Tensor) else y["out"] for y in (found, expected)]
+        torch.testing.assert_close(*parts, rtol=1e-3, atol=1e-4)
+        assert isinstance(found, torch.Tensor) == (out == "out")
+
+    class Asking(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x if x.ndim == 4 else x[None])
+
+    net = joined(lambda n: Asking(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, n, 1)), ["1"], (2, 3, 8, 8))
+    assert not units(fold(net, (2, 3, 8, 8)))

@@ -8,7 +8,7 @@ Three kinds of arms, each tower of each with the steps of both phases:
   towers'.
 - Other people's code, one difference more an arm: cross-stitch whose units lost their own rate (a re-implementation
   sets it back before the first step), which has one matrix a layer in place of one a channel too, whose matrix begins
-  as ones, of which all tasks read one row. The last arm adds what remains of MTAN's, CAGrad's and Recon's baseline but
+  as ones, of which all tasks read one row. The last arm adds what remains of MTAN's and CAGrad's baseline but
   their networks and data: no one-task towers, and Adam, with one-task networks by Adam to compare with. (By SGD at this
   rate, without batch norm, it diverges within five steps; that was tried before, with a seed of no table.)
 - Controls: one-task, self-stitch, and units that may not mix.

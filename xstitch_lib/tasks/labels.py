@@ -44,7 +44,8 @@ def integers(target: str, labels: Tensor, dims: int, ignore: int = IGNORE) -> Te
     """The labels as long, `IGNORE` where they are ``ignore``; a ValueError if not integers of ``dims`` dimensions."""
     if labels.ndim != dims or labels.dtype not in INTEGERS:
         found = f"{labels.dtype} of shape {tuple(labels.shape)}"
-        raise ValueError(f"labels {target!r} must be integers of shape {SHAPES[dims]}; got {found}")
+        fix = f": put {IGNORE} where a class is unknown, then .long()" if labels.is_floating_point() else ""
+        raise ValueError(f"labels {target!r} must be integers of shape {SHAPES[dims]}; got {found}{fix}")
     labels = labels.long()
     return labels if ignore == IGNORE else labels.masked_fill(labels == ignore, IGNORE)
 
@@ -73,10 +74,10 @@ def weighted_cross_entropy(scores: Tensor, labels: Tensor, weights: Sequence[flo
 def check_range(name: str, target: str, labels: Tensor, classes: int, kind: torch.dtype = torch.long) -> None:
     """A ValueError if a label is neither a class nor `IGNORE`; ``kind`` is the dtype they were given in."""
     wrong = labels[(labels != IGNORE) & ((labels < 0) | (labels >= classes))]
-    if len(wrong) and not kind.is_signed and (wrong == torch.iinfo(kind).max).all():
-        most = torch.iinfo(kind).max
+    if not kind.is_signed and (wrong == (most := torch.iinfo(kind).max)).any():
         raise ValueError(
-            f"task {name!r} needs labels {target!r} from 0 to {classes - 1}; got {len(wrong)} that are {most}, which "
+            f"task {name!r} needs labels {target!r} from 0 to {classes - 1}; got {int((wrong == most).sum())} that are "
+            f"{most}, which "
             f"in {kind} is also what {IGNORE} becomes: if they stand for unknown say ignore_index={most}, or make them "
             f"signed first, labels = labels.long(); labels[labels == {most}] = {IGNORE}"
         )

@@ -128,7 +128,10 @@ class Regression:
     def _numbers(self, labels: Tensor) -> Tensor:
         if labels.ndim != 1 or not labels.is_floating_point():
             found = f"{labels.dtype} of shape {tuple(labels.shape)}"
-            raise ValueError(f"labels {self.target!r} must be floating-point numbers (B,), one a sample; got {found}")
+            fix = "" if labels.is_floating_point() else ": take labels.float(), with NaN where unknown"
+            raise ValueError(
+                f"labels {self.target!r} must be floating-point numbers (B,), one a sample; got {found}{fix}"
+            )
         return labels
 
 

@@ -21,7 +21,7 @@ class OneRowUnit(Unit):
     Shape:
         a sequence of T maps (B, C, ...) → a tuple of T equal maps.
 
-    Source: MTAN's code of a cross-stitch baseline, which CAGrad's and Recon's share.
+    Source: MTAN's code of a cross-stitch baseline, which CAGrad's shares.
     """
 
     def __init__(self, tasks: int):

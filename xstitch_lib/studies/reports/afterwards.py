@@ -38,7 +38,7 @@ LITERATURE = pd.DataFrame(
         ("CAGrad", "SegNet, NYU-v2", "MTAN's",
          "mIoU 38.3 → 37.4, normals 25.0 → 28.9°, depth's error 0.675 → 0.549; 7 % worse over nine metrics",
          _both((38.3, 37.4), (25.0, 28.9))),
-        ("Recon", "SegNet, Cityscapes", "MTAN's",
+        ("Recon", "SegNet, Cityscapes", "not told",
          "79 % worse over four metrics, nearly all of it depth's relative error; so is its shared network", None),
         ("Vandenhende et al.", "ResNet-18, PASCAL, five tasks", "one matrix per channel",
          "0.6 % better, at 3.9 times the multiplies as they count", 0.6),

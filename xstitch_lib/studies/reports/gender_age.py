@@ -257,7 +257,9 @@ def progress_says(records: Mapping[str, Record | None]) -> Texts:
 
 def utkface_says(classes: Record | None, years: Record | None) -> Texts:
     """UTKFace: what the paper's units gain over no units and over two towers of one task, in each task."""
-    says = {}
+    says = {"utk_years_self": NOT_YET}
+    if years is not None and _in_common(years, "self-stitch", "none"):
+        says["utk_years_self"] = worded_gain(years.table, "self-stitch", "none", "years", "MAE")
     for prefix, record, metrics in (
         ("utk", classes, {"gender": "accuracy", "age": "accuracy"}),
         ("utk_years", years, {"gender": "accuracy", "years": "MAE"}),
