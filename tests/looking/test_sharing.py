@@ -97,5 +97,5 @@ def test_equal_towers_correlate_fully_and_the_net_is_left_as_it_was(images):
 
 
 def test_a_net_without_units_is_refused(images):
-    with pytest.raises(ValueError, match="has no cross-stitch units"):
+    with pytest.raises(ValueError, match="has no units"):
         sharing(towers.small_alexnet_fcn(5), images)

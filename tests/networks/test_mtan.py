@@ -73,6 +73,7 @@ def test_tasks_share_the_network_and_what_passes_on_but_no_mask(net):
         ([("conv9", "conv9")], "no layer 'conv9'"),
         ([("conv2", "conv1")], "in the order they run"),
         ([], "pairs of layers"),
+        ([("conv1", "pool1")], r"block \('conv1', 'pool1'\) is made from a map as large as"),
     ],
 )
 def test_blocks_that_do_not_fit_are_refused(blocks, message):

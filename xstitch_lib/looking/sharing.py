@@ -58,7 +58,9 @@ def _moments(net: nn.Module, images: Tensor | tuple[Tensor, ...]) -> Mapping[str
     units = {name: unit for name, unit in getattr(net, "units", {}).items() if isinstance(unit, Unit)}
     units = {name: unit for name, unit in units.items() if unit.matrices() is not None}
     if not units:
-        raise ValueError(f"{type(net).__name__} has no cross-stitch units: give a network made by xs.stitch")
+        kinds = sorted({type(unit).__name__ for unit in getattr(net, "units", {}).values()})
+        found = f"has {', '.join(kinds)}, which weigh no map as a whole" if kinds else "has no units"
+        raise ValueError(f"{type(net).__name__} {found}: give a network made by xs.stitch, with cross-stitch units")
     sums: dict[str, list[Tensor | float]] = {layer: [0.0, 0.0, 0.0] for layer in units}
 
     def look(layer: str, unit: Unit, maps: list[Tensor]) -> None:

@@ -27,7 +27,8 @@ def mtan(tower_factory: TowerFactory, tasks: Iterable[str], blocks: Sequence[Blo
         example: one batch, or its shape, from which the maps' channels are learned.
 
     Raises:
-        ValueError: for towers that are no nn.Sequential, an unknown layer, or blocks in another order.
+        ValueError: for towers that are no nn.Sequential, an unknown layer, blocks in another order, or a block whose
+            maps differ in size.
 
     >>> from xstitch_lib.networks.towers import fashion_cnn
     >>> outputs = {"article": 10, "group": 3}
@@ -54,6 +55,12 @@ def mtan(tower_factory: TowerFactory, tasks: Iterable[str], blocks: Sequence[Blo
     rests = {task: tower[end:] for task, tower in towers.items()}
     with torch.no_grad(), untouched(shared):
         maps = _features(trunk, *inputs_for(shared, example))
+    for u, p in blocks:
+        if maps[u].shape[2:] != maps[p].shape[2:]:
+            raise ValueError(
+                f"the mask of block {(u, p)} is made from a map as large as the one it masks; {u!r} gives "
+                f"{tuple(maps[u].shape)}, {p!r} {tuple(maps[p].shape)}: name the layer before the pooling"
+            )
     return MTAN(trunk, rests, blocks, [(maps[u].shape[1], maps[p].shape[1]) for u, p in blocks])
 
 

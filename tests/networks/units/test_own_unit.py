@@ -94,7 +94,7 @@ def test_history_keeps_what_it_wants_followed():
 def test_sharing_asks_whether_it_is_a_weighted_sum():
     x = torch.rand(8, 3, 5, 6)
     assert sharing(net(Halves), x)["0"].shape == (4, 2, 2)
-    with pytest.raises(ValueError, match="has no cross-stitch units"):
+    with pytest.raises(ValueError, match="which weigh no map as a whole"):
         sharing(net(), x)
 
 
