@@ -144,7 +144,8 @@ def gains_say(record: Record, scale: str) -> Texts:
     """Of each pair that the scale has, under "scale_pair": its gain in both tasks' mean accuracy.
 
     Where the cells have several draws the interval is over these, corrected for their overlap. "scale_pair_verdict" and
-    "scale_pair_p", corrected over the pairs named before, go with it; "scale_pair_in_gender" and "_in_age" are each task's.
+    "scale_pair_p", corrected over the pairs named before, go with it; "scale_pair_in_gender" and "scale_pair_in_age"
+    are each task's.
     """
     says = {}
     for name, pair in PAIRS.items():
