@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -151,6 +152,67 @@ def test_a_method_is_no_part_of_an_output():
 
     with pytest.raises(ValueError, match="returns a tuple of 2, without 'count'"):
         stitch({task: Two(lambda tower, y: y) for task in "ab"}, ["conv"], (2, 3, 8, 8), out="count")
+
+
+class Parts(dict):
+    """A dict of a kind of its own, as a library may return it."""
+
+
+class Returning(Tower):
+    def __init__(self, kind, freeze=False):
+        super().__init__(lambda tower, y: y * 100 if freeze and isinstance(y, torch.Tensor) else y)
+        self.kind = kind
+
+    def forward(self, x):
+        return self.kind({"out": super().forward(x)})
+
+
+def counting(parts):
+    return defaultdict(list, parts)
+
+
+def test_dicts_of_a_kind_of_their_own_stay_of_it_or_are_refused():
+    x = torch.rand(2, 3, 8, 8)
+    assert type(stitch({task: Returning(Parts) for task in "ab"}, ["conv"], (2, 3, 8, 8))(x)["a"]) is Parts
+    with pytest.raises(ValueError, match="gives other outputs than by itself"):  # which pytree cannot look into
+        stitch({task: Returning(Parts, freeze=True) for task in "ab"}, ["conv"], (2, 3, 8, 8))
+    with pytest.raises(ValueError, match="gives other outputs than by itself"):
+        stitch({task: Returning(counting) for task in "ab"}, ["conv"], (2, 3, 8, 8))
+    chosen = stitch({task: Returning(counting) for task in "ab"}, ["conv"], (2, 3, 8, 8), out="out")
+    assert chosen(x)["a"].shape == (2, 2)
+
+
+def test_a_key_called_grad_asks_for_no_gradient():
+    class Keyed(Tower):
+        def forward(self, inputs):
+            y = inputs["grad"]
+            return super().forward(y if y.ndim == 4 else y[None])
+
+    net = stitch({task: Keyed(lambda tower, y: y) for task in "ab"}, ["conv"], ({"grad": torch.rand(2, 3, 8, 8)},))
+    assert net({"grad": torch.rand(5, 3, 8, 8)})["a"].shape == (5, 2)
+
+
+def test_what_fails_for_another_reason_is_not_blamed_on_the_inputs():
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head, self.words = nn.Linear(4, 2), nn.Embedding(5, 4)
+
+        def forward(self, x):
+            return self.head(self.words(x).mean(1))
+
+    with pytest.raises(ValueError, match="index out of range") as told:
+        stitch({task: Words() for task in "ab"}, ["words"], torch.full((2, 3), 9))
+    assert "float" not in str(told.value)
+
+
+def test_convolutional_networks_with_square_maps_are_no_tokens():
+    class Normed(Tower):
+        def __init__(self):
+            super().__init__(lambda tower, y: y)
+            self.last = nn.LayerNorm(6)
+
+    assert stitch({task: Normed() for task in "ab"}, ["conv"], (2, 3, 8, 8)).units["conv"].channels == 6
 
 
 class Body(nn.Module):

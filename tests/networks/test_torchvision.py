@@ -122,7 +122,7 @@ def test_detectors_which_take_lists_of_pictures_are_refused_in_one_sentence_with
 
 def test_compiled_and_scripted_towers_are_refused_with_what_to_stitch():
     net = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU())
-    for tower, why in [(torch.compile(net), "stitch its _orig_mod"), (torch.jit.trace(net, X), "stitch what it was")]:
+    for tower, why in [(torch.compile(net), "join its _orig_mod"), (torch.jit.trace(net, X), "join what it was")]:
         with pytest.raises(ValueError, match=why):
             stitch({"a": tower, "b": net}, ["0"], X[:1])
 

@@ -105,7 +105,7 @@ def test_one_best_is_for_one_run():
 def test_a_function_ends_the_run_with_a_truth_value_alone():
     history = train(stitched(), steps=8, log_every=1, after_step=lambda step, losses: np.bool_(step == 2))
     assert history.table.step.max() == 2
-    with pytest.raises(ValueError, match=r"after_step must return True, to end the run, .*; at step 1 got 1"):
+    with pytest.raises(ValueError, match=r"after_step returns True, to end the run, .*; at step 1 got 1"):
         train(stitched(), after_step=lambda step, losses: step)
 
 

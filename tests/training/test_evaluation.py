@@ -121,7 +121,7 @@ def test_outputs_that_are_no_tensors_are_named_with_what_chooses(use):
     ("image", "told"),
     [
         (torch.zeros(16, 3, 16, 16, dtype=torch.uint8), r"are torch.uint8, .* x.float\(\) / 255"),
-        (torch.rand(16, 3, 16, 16).double(), r"is torch.float64, the weights are torch.float32: .* x.to\("),
+        (torch.rand(16, 3, 16, 16).double(), r"are torch.float64, the weights torch.float32: .* x.to\("),
         (torch.rand(16, 16, 16, 3), r"look like \(B, H, W, C\), .* x.permute\(0, 3, 1, 2\)"),
         (torch.rand(16, 3, 16, 16).index_fill(0, torch.tensor([3]), torch.nan), r"NaN .* in 1 of 16 .* at place 3 "),
     ],

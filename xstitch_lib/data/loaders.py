@@ -37,8 +37,8 @@ class LazyData(Source):
     Samples are read in the order that the seed tells, ahead of the training where there are workers; a resumed run goes
     on with the very samples that come next. The first samples are checked beforehand, the others as they are read. The
     first are read in this process before workers begin, so a dataset that opens a file at its first sample must open it
-    anew in each process. Randomness inside the dataset is the caller's: a resumed
-    run does not repeat it, as it does that of ``fit(augment=…)``.
+    anew in each process. Randomness inside the dataset is the caller's: a resumed run does not repeat it, as it does
+    that of ``fit(augment=…)``.
 
     Raises:
         ValueError: for a dataset without a length, names that are no list, an unknown way of reading, or samples that
@@ -118,7 +118,7 @@ class LazyData(Source):
     def check(self, look: Callable[[Batch], None], device: torch.device | str | None = None) -> Self:
         """`Source.check`, of the first samples; what comes back looks at the others when they are read."""
         look({name: x.to(device or self.device) for name, x in self.draw(torch.arange(min(FIRST, len(self)))).items()})
-        return self._with(look=look)
+        return self._with(look=look, device=torch.device(device or self.device))
 
     def to(self, device: torch.device | str) -> Self:
         return self._with(device=torch.device(device))

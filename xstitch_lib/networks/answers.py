@@ -3,7 +3,7 @@
 import contextlib
 import random
 import traceback
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import is_dataclass
@@ -120,11 +120,11 @@ class AskingTracer(fx.Tracer):
         return Asking(node, self)
 
     def create_arg(self, a: Any) -> Any:
-        """Dicts of a kind of their own, as libraries return them, stay of that kind."""
-        if not isinstance(a, dict) or type(a) is dict:
+        """Dicts of a kind of their own, as libraries return them, stay of that kind where it says how they are made."""
+        if not isinstance(a, OrderedDict) and (
+            type(a) is dict or getattr(type(a), "__init__", None) is not dict.__init__
+        ):
             return super().create_arg(a)
-        if isinstance(a, defaultdict):
-            raise ValueError("it returns a defaultdict, which a trace makes an ordinary one: return dict(…) of it")
         plain = super().create_arg(dict(a))
         args, kwargs = ((), plain) if is_dataclass(a) else ((plain,), {})
         return self.create_node("call_function", type(a), args, kwargs)
@@ -132,12 +132,7 @@ class AskingTracer(fx.Tracer):
     def to_bool(self, obj: fx.Proxy) -> bool:
         try:
             return self.ask(obj, bool)
-        except Unknown as error:
-            if "more than 1 value per channel" in str(error.__cause__):
-                raise ValueError(
-                    "it asks for a size behind a batch norm, which an example of one sample does not run through in "
-                    "training mode: take an example of two"
-                ) from error
+        except Unknown:
             return super().to_bool(obj)
 
     def keys(self, obj: fx.Proxy) -> Any:
@@ -160,12 +155,20 @@ class AskingTracer(fx.Tracer):
         Raises:
             Unknown: if the example does not tell.
         """
-        if any([node.args[1:] and node.args[1] in OF_GRADIENTS for node in _ancestors(obj.node, {})]):
+        if any([node.target is getattr and node.args[1] in OF_GRADIENTS for node in _ancestors(obj.node, {})]):
             raise ValueError(
                 "it asks whether a gradient is wanted, which differs from run to run: switch off what asks, as "
                 "memory_efficient=True of torchvision's DenseNet"
             )
-        found = self.answers.of(obj.node)
+        try:
+            found = self.answers.of(obj.node)
+        except Unknown as error:
+            if "more than 1 value per channel" in str(error.__cause__):
+                raise ValueError(
+                    "it asks for a size behind a batch norm, which an example of one sample does not run through in "
+                    "training mode: take an example of two"
+                ) from error
+            raise
         if isinstance(found, Tensor) and question is not len:
             raise Unknown
         answer = question(found)
@@ -240,7 +243,7 @@ def _ancestors(node: fx.Node, known: Mapping[fx.Node, Any]) -> set[fx.Node]:
 def _undone(module: nn.Module) -> Iterator[None]:
     """Take back what a block sets on modules, and its draws of random numbers."""
     own = [one for m in module.modules() for one in (vars(m), *vars(m).values())]
-    kept = [(one, copy(one)) for one in own if isinstance(one, dict | list | set)]
+    kept = [(one, copy(one)) for one in own if type(one) in (dict, OrderedDict, defaultdict, list, set)]
     # fake tensors do write into real ones of a single value, such as batch norm's count of batches
     single = [x for x in [*module.parameters(), *module.buffers(), *own] if isinstance(x, Tensor) and x.numel() == 1]
     values = [(x, x._version, x.detach().clone()) for x in single]

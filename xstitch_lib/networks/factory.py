@@ -26,7 +26,7 @@ def make_towers(tower_factory: TowerFactory, tasks: Iterable[str], kind: str) ->
     for task, tower in towers.items():
         if not isinstance(tower, nn.Module):
             raise ValueError(f"tower_factory({task!r}) must give a network; it gave a {type(tower).__name__}")
-        check_open(task, tower)
+        check_open(task, tower, [""])
     if len(set(towers.values())) < len(towers):
         raise ValueError("tower_factory gave one module for two tasks: make a new tower at each call")
     inputs = {task: required_inputs(tower) for task, tower in towers.items()}

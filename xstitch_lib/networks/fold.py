@@ -26,7 +26,8 @@ def fold(net: Joined, example: Any) -> fx.GraphModule:
     layer gets the weights ``W_i * alpha_ij`` for all tasks' maps side by side, and the unit is gone:
     ``W_i (sum over j of alpha_ij x_j) = sum over j of (W_i alpha_ij) x_j``. Units that something else reads, as the sum
     of a residual block, stay as they are. A folded layer multiplies T times as much as before, T tasks; what is gained
-    is a file in which no unit has to be known.
+    is a file in which no unit has to be known. What a tower's own code asked of the example's sizes is not asked again:
+    the folded network is for inputs of such sizes.
 
     Args:
         net: a stitched network; nothing of it changes, and the folded one has copies of its parameters.
@@ -56,7 +57,8 @@ def fold(net: Joined, example: Any) -> fx.GraphModule:
         folded.recompile()
         found = folded.eval()(*inputs)
     for task, y in expected.items():
-        if not all(map(_alike, tree_leaves(found[task]), tree_leaves(y))):
+        parts, wanted = tree_leaves(found[task]), tree_leaves(y)
+        if len(parts) != len(wanted) or not all(map(_alike, parts, wanted)):
             raise ValueError(
                 f"folded, the network answers {task!r} otherwise than {type(net).__name__} does: keep that"
             )
@@ -151,6 +153,8 @@ def _reading_all(layer: nn.Module, alpha: Tensor) -> nn.Module:
 def _alike(found: Any, y: Any) -> bool:
     if not isinstance(y, Tensor):
         return found == y
+    if not y.is_floating_point():
+        return torch.equal(found, y)
     return torch.allclose(found, y, rtol=1e-3, atol=1e-4 * max(1.0, y.abs().max().item()))
 
 

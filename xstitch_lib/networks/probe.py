@@ -76,20 +76,28 @@ def batch_for(net: nn.Module, example: Any) -> Any:
     return example.to(weights.device) if isinstance(example, Tensor | Ragged) else example
 
 
-def check_open(task: str, tower: nn.Module, layers: Iterable[str] = ()) -> None:
-    """A ValueError if the tower, or a module around one of its ``layers``, is compiled, scripted or traced."""
+def check_open(task: str, tower: nn.Module, opened: Iterable[str]) -> None:
+    """A ValueError if one of the modules called so, "" the tower itself, is compiled, scripted or traced."""
     modules = dict(tower.named_modules(remove_duplicate=False))
-    paths = {".".join(layer.split(".")[:i]) for layer in layers for i in range(len(layer.split(".")))}
-    for name in sorted({"", *paths, *layers}):
+    for name in opened:
         module = modules.get(name)
         which = f"module {name!r} of tower {task!r}" if name else f"tower {task!r}"
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(f"{which} is a scripted or traced {type(module).__name__}: join what it was made of")
-        own = getattr(module, "_orig_mod", None)
-        if own is not None and (not name or name in paths):
+        if (own := getattr(module, "_orig_mod", None)) is not None:
             raise ValueError(
                 f"{which} is a compiled {type(own).__name__}: join its _orig_mod, and compile the joined net"
             )
+
+
+def around(layers: Iterable[str]) -> list[str]:
+    """The names of the modules that hold these layers, "" the tower itself, outer ones first.
+
+    >>> around(["layer1.0.conv", "head"])
+    ['', 'layer1', 'layer1.0']
+    """
+    paths = [name.split(".") for name in layers]
+    return sorted({".".join(path[:i]) for path in paths for i in range(len(path))})
 
 
 def told(output: Any) -> str:
@@ -110,17 +118,18 @@ def told(output: Any) -> str:
 def what_is_odd(net: nn.Module, inputs: Sequence[Any]) -> str | None:
     """Of inputs that a network does not run on, what is probably wrong with them, and the fix; None if nothing is."""
     weights = next((p for p in net.parameters() if p.is_floating_point()), None)
-    first = next((m for m in net.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear | nn.Embedding)), None)
-    for x in [x for x in inputs if isinstance(x, Tensor)]:
-        shape = tuple(x.shape)
-        pictures = len(shape) == 4 or (isinstance(first, nn.Conv2d) and len(shape) == 3)
-        what = f"{'pictures' if pictures else 'an input'} {shape}"
-        if not x.is_floating_point() and not isinstance(first, nn.Embedding):
+    first = next((m for m in net.modules() if isinstance(m, nn.Conv1d | nn.Conv2d | nn.Linear)), None)
+    words = any([isinstance(m, nn.Embedding | nn.EmbeddingBag) for m in net.modules()])
+    for x in [x for x in inputs if isinstance(x, Tensor) and x.dtype != torch.bool]:
+        shape, whole = tuple(x.shape), not x.is_floating_point()
+        pictures = x.ndim == 4 or (isinstance(first, nn.Conv2d) and x.ndim == 3 and len(inputs) == 1)
+        what = f"{'pictures' if pictures else 'inputs'} {shape}"
+        if whole and weights is not None and (pictures or (len(inputs) == 1 and not words)):
             scaled = "x.float() / 255" if pictures else "x.float()"
             return f"{what} are {x.dtype}, and weights are not: make them numbers around 0, {scaled}"
-        if x.is_floating_point() and weights is not None and x.dtype != weights.dtype:
-            return f"{what} is {x.dtype}, the weights are {weights.dtype}: make it x.to({weights.dtype})"
-        if why := _wrong_way_round(first, shape):
+        if not whole and weights is not None and x.dtype != weights.dtype:
+            return f"{what} are {x.dtype}, the weights {weights.dtype}: make them x.to({weights.dtype})"
+        if (pictures or len(inputs) == 1) and (why := _wrong_way_round(first, shape)):
             return f"{what} {why}"
     return None
 
@@ -135,7 +144,7 @@ def _wrong_way_round(first: nn.Module | None, shape: tuple[int, ...]) -> str | N
     if len(shape) == 4 and shape[3] in (channels or 0, 1, 3, 4) and shape[1] not in (channels, 1, 3, 4):
         return "look like (B, H, W, C), not (B, C, H, W): turn them, x.permute(0, 3, 1, 2)"
     if isinstance(first, nn.Conv1d) and len(shape) == 3 and shape[2] == channels != shape[1]:
-        return "looks like (B, length, C), not (B, C, length): turn it, x.transpose(1, 2)"
+        return "look like (B, length, C), not (B, C, length): turn them, x.transpose(1, 2)"
     return None
 
 

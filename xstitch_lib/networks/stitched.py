@@ -15,13 +15,12 @@ from xstitch_lib.networks.answers import line
 from xstitch_lib.networks.joined import Joined, chosen
 from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named, did_you_mean
-from xstitch_lib.networks.probe import check_open, entries, inputs_for, told, untouched, what_is_odd
+from xstitch_lib.networks.probe import around, check_open, entries, inputs_for, told, untouched, what_is_odd
 from xstitch_lib.networks.trace import advice, only_output
 from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
 from xstitch_lib.unit_base import Unit
 
-LAST = ("out_features", "embedding_dim", "hidden_size", "embed_dim")  # of linear layers, embeddings, RNNs, attention
 CHANNELS = ("out_channels", "num_features", "num_channels")  # of convolutions, batch norm, group norm
 
 
@@ -83,7 +82,7 @@ def stitch(
         )  # where autocast is on, maps have fewer bits
     net = Stitched(towers, units, len(entries(example)), inputs_for(next(iter(towers.values())), example))
     for task, tower in towers.items():
-        _check_trace(task, tower, after, example)
+        _check_trace(task, tower, after, example, out)
     net.out = out
     return net
 
@@ -153,7 +152,7 @@ def _check(towers: Mapping[str, nn.Module], after: Sequence[str], per: Any, chan
     if per not in ("channel", "layer", "dense") and not callable(per):
         raise ValueError(f'per is "channel", "layer", "dense" or a function from maps to a unit; got {per!r}')
     for task, tower in towers.items():
-        check_open(task, tower, after)
+        check_open(task, tower, around(after))
         names = [name for name, _ in tower.named_modules(remove_duplicate=False) if name]
         for layer in after:
             if layer not in names:
@@ -216,17 +215,21 @@ def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float, ch
 def _look_for_channels(towers: Mapping[str, nn.Module], maps: Mapping[str, Mapping[str, Tensor]]) -> None:
     """Refuse maps whose dim 1 is no layer's number of channels, but whose last is a layer's number of outputs.
 
-    Of a map as long as wide neither tells; there a norm over the last dimension does.
+    Of a map as long as wide neither tells; there a norm over the last dimension, in the joined layer, does.
     """
     task, tower = next(iter(towers.items()))
     layers = list(tower.modules())
     second = {size for m in layers for size in (getattr(m, name, None) for name in CHANNELS) if isinstance(size, int)}
-    norms = {m.normalized_shape[-1] for m in layers if isinstance(m, nn.LayerNorm | nn.RMSNorm)}
-    last = norms | {size for m in layers for size in (getattr(m, name, None) for name in LAST) if isinstance(size, int)}
+    norms = [m for m in layers if type(m) in (nn.LayerNorm, nn.RMSNorm)]  # not those over channels at dim 1
+    last = {m.normalized_shape[-1] for m in norms} | {m.out_features for m in layers if isinstance(m, nn.Linear)}
+    words = {m.embedding_dim for m in layers if isinstance(m, nn.Embedding)}
+    words |= {m.hidden_size for m in layers if isinstance(m, nn.RNNBase)}
     for name, found in maps[task].items():
         *_, wide = found.shape
-        unlike = found.shape[1] not in second and wide in last
-        if found.ndim > 2 and (unlike or (found.shape[1] == wide and wide in norms)):
+        unlike = found.shape[1] not in second and (wide in last or (found.ndim == 3 and wide in words))
+        own = tower.get_submodule(name).modules()
+        square = found.shape[1] == wide and any([m in norms and m.normalized_shape[-1] == wide for m in own])
+        if found.ndim > 2 and (unlike or square):
             raise ValueError(
                 f"after {name!r} dim 1 of the maps {tuple(found.shape)} may be no channel: say channel_dim=-1 if "
                 "the last is, channel_dim=1 if dim 1 is one after all"
@@ -247,7 +250,7 @@ class _Alone(Stitched):
         """The net itself will."""
 
 
-def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any) -> None:
+def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any, out: str | int | None) -> None:
     """Refuse a tower whose traced program answers otherwise than the tower itself, in eval mode."""
     inputs = inputs_for(tower, example)
     alone = _Alone({task: tower}, {name: _Passing() for name in after}, len(inputs), inputs)
@@ -258,7 +261,8 @@ def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any
 
     def leaves(forward: Callable[..., Any]) -> list[Any]:
         with torch.no_grad(), untouched(tower):
-            return tree_leaves(forward(*inputs))
+            output = forward(*inputs)
+            return _leaves(output if out is None else chosen(output, out))
 
     own = leaves(tower)
     try:
@@ -278,11 +282,22 @@ def _check_trace(task: str, tower: nn.Module, after: Sequence[str], example: Any
         )
 
 
+def _leaves(output: Any) -> list[Any]:
+    """All that is in an output, with the kinds and keys of its dicts."""
+    if isinstance(output, Mapping):
+        return [type(output).__name__, *output, *[leaf for part in output.values() for leaf in _leaves(part)]]
+    if isinstance(output, tuple | list):
+        return [type(output).__name__, *[leaf for part in output for leaf in _leaves(part)]]
+    return tree_leaves(output)
+
+
 def _random(x: Any) -> Any:
     return torch.randn_like(x) if isinstance(x, Tensor) and x.is_floating_point() else x
 
 
 def _alike(a: Any, b: Any) -> bool:
+    if isinstance(a, str):
+        return a == b
     if not isinstance(a, Tensor) or a.is_meta or a.layout != torch.strided:
         return type(a) is type(b)
     same = isinstance(b, Tensor) and (a.shape, a.dtype) == (b.shape, b.dtype)

@@ -4,6 +4,7 @@ import inspect
 import random
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import torch.utils.checkpoint
 from torch import fx, nn
 
 from xstitch_lib.networks.answers import Answers, AskingTracer, line
-from xstitch_lib.networks.probe import check_open, untouched
+from xstitch_lib.networks.probe import around, check_open, untouched
 
 CHECKPOINTED = "checkpointed"  # in the meta of a node that torch.utils.checkpoint ran
 checkpoint_file = torch.utils.checkpoint.__file__
@@ -49,10 +50,9 @@ def trace(
     Raises:
         ValueError: naming the tower, the layer and the line, where torch.fx cannot follow.
     """
-    around = opened is None
-    if around:
-        opened = [".".join(path[:i]) for path in [name.split(".") for name in layers] for i in range(len(path))]
-    check_open(task, tower, [f"{name}.x" if name else "x" for name in opened])
+    by_layers = opened is None
+    opened = around(layers) if opened is None else opened
+    check_open(task, tower, opened)
     with torch.enable_grad(), untouched(tower, training):
         root = _Inputs(tower, inputs)
         tracer, rngs = _Tracer(root, layers, opened, example), _rngs()
@@ -71,7 +71,7 @@ def trace(
                     "towers of xs.towers such as small_fast_rcnn"
                 ) from error
             kinds = ", ".join(sorted({type(module).__name__ for module in tracer.opened}))
-            at, these = (f"at {', '.join(layers)}", "a joined layer") if around else ("before its head", "the head")
+            at, these = (f"at {', '.join(layers)}", "a joined layer") if by_layers else ("before its head", "the head")
             raise ValueError(
                 f"tower {task!r} ({type(tower).__name__}) cannot be joined {at}: torch.fx cannot trace the forward of "
                 f"a module around there ({kinds}): {error}{line(traceback.extract_tb(error.__traceback__))}. "
@@ -107,7 +107,8 @@ def advice(error: Exception, these: str) -> str:
     """What helps against what torch.fx cannot follow."""
     frames = traceback.extract_tb(error.__traceback__)
     foreign = [f for f in frames if "-packages" in f.filename]  # site- or, on Debian, dist-
-    foreign = [f for f in foreign if not f.filename.startswith(f"{Path(torch.__file__).parent}/")]
+    ours = tuple([f"{place}/" for place in (Path(torch.__file__).parent, Path(__file__).parents[1])])
+    foreign = [f for f in foreign if not f.filename.startswith(ours)]
     said, makes = (
         str(error),
         (isinstance(error, TypeError) or "__array" in str(error)) and MAKES_A_TENSOR.search(line(frames)),
@@ -159,7 +160,7 @@ class _Tracer(AskingTracer):
 
     def create_node(self, *args, **kwargs) -> fx.Node:
         if _surroundings() != self.surroundings:
-            raise ValueError("it switches gradients on or off, which a trace forgets")
+            raise ValueError("it switches gradients or autocast on or off, which a trace forgets")
         node = super().create_node(*args, **kwargs)
         if _within(checkpoint_file):
             node.meta[CHECKPOINTED] = True
@@ -168,10 +169,10 @@ class _Tracer(AskingTracer):
     @contextmanager
     def without_autocast(self) -> Iterator[None]:
         """Raise where an opened forward switches autocast on or off; it may be off already, and stay so."""
-        entered = torch.autocast.__enter__
+        entered, tracing = torch.autocast.__enter__, threading.get_ident()
 
         def enter(region):
-            if not self.answers.busy:
+            if threading.get_ident() == tracing and not self.answers.busy:
                 raise ValueError("it switches autocast on or off, which a trace forgets")
             return entered(region)
 
@@ -182,8 +183,8 @@ class _Tracer(AskingTracer):
             torch.autocast.__enter__ = entered
 
 
-def _surroundings() -> bool:
-    return torch.is_grad_enabled()
+def _surroundings() -> tuple[bool, ...]:
+    return torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")
 
 
 def _within(file: str) -> bool:

@@ -106,7 +106,8 @@ def checked(user: str, data: Any, tasks: Mapping[str, Task], device: torch.devic
         for name, task in tasks.items():
             task.check(name, batch)
 
-    return source.check(look, device)
+    seen = source.check(look, device)
+    return source if seen is None else seen  # of a source of one's own that returns nothing
 
 
 def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task]) -> Mapping[str, Any]:
@@ -118,7 +119,7 @@ def forward(net: nn.Module, inputs: Sequence[Tensor], tasks: Mapping[str, Task])
     try:
         outputs = net(*inputs)
     except (RuntimeError, ValueError) as error:
-        if (why := what_is_odd(net, inputs)) is None:
+        if isinstance(error, torch.OutOfMemoryError) or (why := what_is_odd(net, inputs)) is None:
             raise
         raise ValueError(f"the network does not run on this input: {why} ({error})") from error
     if isinstance(outputs, Tensor) and len(tasks) == 1:

@@ -42,10 +42,17 @@ class BatchLosses(NamedTuple):
         for (task, name), mean, known in zip(self.names, means, labelled, strict=True):
             if known:
                 found.setdefault(task, {})[name] = mean if found else mean + rest
-        if found:
+        if not found:
+            return rest.backward()
+        try:
             objective.backward(found, net, share)
-        else:
-            rest.backward()
+        except KeyError as error:
+            if len(found) == len({task for task, _ in self.names}):
+                raise
+            raise ValueError(
+                f"{type(objective).__name__} asks for the loss of {error}, and this batch has labels of {list(found)} "
+                "alone: let it weigh the tasks that are in losses"
+            ) from error
 
 
 def batch_losses(

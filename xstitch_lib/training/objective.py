@@ -1,7 +1,7 @@
 """What a step minimises: the tasks' losses as one."""
 
-import re
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -54,10 +54,17 @@ class Objective(nn.Module):
         (share * self(losses)).backward()
 
     def described(self) -> str:
-        """What it is, with all that its result depends on, as text; a resumed run must have the same."""
-        own = {name: value for name, value in vars(self).items() if not name.startswith("_") and name != "training"}
+        """What it is, as text, from the numbers and words that it has at the start; a resumed run must have the same.
+
+        A subclass with settings of another kind says them here.
+        """
+        own = {
+            name: value
+            for name, value in vars(self).items()
+            if not name.startswith("_") and _plain(value) and name != "training"
+        }
         shapes = {name: tuple(x.shape) for name, x in self.state_dict().items()}
-        return re.sub(" at 0x[0-9a-f]+", "", f"{type(self).__qualname__} {own} {shapes}")
+        return f"{type(self).__qualname__} {own} {shapes}"
 
     @property
     def adds_up(self) -> bool:
@@ -68,3 +75,11 @@ class Objective(nn.Module):
     def owns_backward(self) -> bool:
         """Whether a subclass has a backward pass of its own; that is for one process."""
         return type(self).backward is not Objective.backward
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all([_plain(one) for pair in value.items() for one in pair])
+    if isinstance(value, tuple | list):
+        return all(map(_plain, value))
+    return isinstance(value, int | float | str) or value is None

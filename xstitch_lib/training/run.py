@@ -105,6 +105,7 @@ class Run:
             self.model = self.accelerator.prepare_model(self.net) if self.processes > 1 else self.net
             if done == 0 and marks:
                 self._snapshot(0)
+            self.asks = self.processes > 1 and self._anywhere(after_step is not None)
             quiet = None if self.accelerator.is_main_process else True  # None: quiet without a terminal
             ahead = range(0) if self.best is not None and self.best.over else range(done + 1, steps + 1)
             for step in (bar := tqdm(ahead, initial=done, total=steps, disable=quiet)):
@@ -125,16 +126,16 @@ class Run:
 
     def _asked_to_end(self, after_step: AfterStep | None, step: int, losses: StepLosses) -> bool:
         """What ``after_step`` says; one process is enough, as in a budget of time."""
-        if after_step is None:
-            return False
-        said = after_step(step, {f"{task} {name}": total / n for (task, name), (total, n) in losses.items() if n})
-        if said is not None and not isinstance(said, bool | np.bool_):
-            raise ValueError(
-                f"after_step must return True, to end the run, or False or None; at step {step} got {said!r}"
-            )
-        if self.processes == 1:
-            return bool(said)
-        return bool(self.accelerator.reduce(torch.tensor(float(bool(said)), device=self.device), "sum") > 0)
+        said = False
+        if after_step is not None:
+            said = after_step(step, {f"{task} {name}": total / n for (task, name), (total, n) in losses.items() if n})
+        if not (said is None or isinstance(said, bool | np.bool_)):
+            raise ValueError(f"after_step returns True, to end the run, or False or None; at step {step} got {said!r}")
+        return self._anywhere(bool(said)) if self.asks else bool(said)
+
+    def _anywhere(self, said: bool) -> bool:
+        """Whether one of the processes says so."""
+        return bool(self.accelerator.reduce(torch.tensor(float(said), device=self.device), "sum") > 0)
 
     def _go_on_from(self, done: int) -> None:
         self.random_state.go_on()

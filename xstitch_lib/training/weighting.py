@@ -169,6 +169,9 @@ class Aggregated(Objective):
             raise ImportError('Aggregated needs TorchJD: pip install "xstitch_lib[jd]"') from error
         self.tasks, self.aggregator = list(tasks), aggregator
 
+    def described(self) -> str:
+        return f"{super().described()} {self.aggregator!r}"
+
     def backward(self, losses: Losses, net: nn.Module, share: float) -> None:
         from torchjd.autojac import backward, jac_to_grad
 
