@@ -12,7 +12,7 @@ from training_runs import Noise, assert_same, interrupted, samples, stitched, tr
 from xstitch_lib.data.tensors import IGNORE
 from xstitch_lib.training.checkpoint import CheckpointError
 from xstitch_lib.training.objective import Objective
-from xstitch_lib.training.weighting import Aggregated, DynamicWeightAverage, GradNorm, Uncertainty
+from xstitch_lib.training.weighting import Aggregated, DynamicWeightAverage, GradNorm, Orthogonality, Uncertainty
 
 
 def losses(**values):
@@ -141,3 +141,22 @@ def test_runs_resume_to_the_same_weights(objective, tmp_path):
     assert interrupted(stitched(), augment=Noise(stop_at=8), resume=tmp_path / "run.ckpt", **options)
     train(resumed, augment=Noise(), resume=tmp_path / "run.ckpt", **options)
     assert_same(weights(resumed), weights(straight))
+
+
+def test_subspaces_are_kept_apart_by_the_papers_penalty():
+    def overlap(net):
+        rows = [tower.fc1[0].weight.detach() for tower in net.towers.values()]
+        return sum([(w[:4] @ w[4:].T).square().sum() for w in rows])
+
+    net, free, kept = stitched(), stitched(), stitched()
+    objective = Orthogonality(["a", "b"], ["fc1.0"], scale=0.5)
+    given = losses(a=2.0, b=1.0)
+    objective.backward(given, net, 1.0)
+    found = net.towers["a"].fc1[0].weight.grad
+    weight = net.towers["a"].fc1[0].weight.detach().requires_grad_()
+    (0.5 * (weight[:4] @ weight[4:].T).square().sum()).backward()
+    torch.testing.assert_close(found, weight.grad)
+    assert given["a"]["loss"].grad == 1 and net.towers["a"].fc2.weight.grad is None
+    train(free, steps=30, objective=partial(Orthogonality, layers=["fc1.0"], scale=0.0))
+    train(kept, steps=30, objective=partial(Orthogonality, layers=["fc1.0"], scale=1.0))
+    assert overlap(kept) < overlap(free) / 4

@@ -1,6 +1,7 @@
-"""Ways to weigh tasks against each other while training: what `Recipe.objective` takes besides constant weights."""
+"""What `Recipe.objective` takes besides constant weights: ways to weigh tasks while training, and a penalty."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -180,6 +181,36 @@ class Aggregated(Objective):
         inputs = [p for p in net.parameters() if p.requires_grad]
         backward(own, inputs=inputs, parallel_chunk_size=1)
         jac_to_grad([p for p in inputs if getattr(p, "jac", None) is not None], self.aggregator)
+
+
+class Orthogonality(Objective):
+    """The sum of all losses, and a penalty that keeps the subspaces of sluice networks apart.
+
+    Args:
+        tasks: their names.
+        layers: of the towers, names of convolutions or linear layers whose outputs a sluice unit cuts into subspaces.
+        scale: what the penalty is multiplied by.
+        subspaces: G, as the unit's.
+
+    The penalty is the sum over towers, layers and pairs of subspaces a and b of ``||W_a W_bᵀ||²``; the rows of W_a are
+    the weights of the layer's outputs in subspace a.
+
+    ``objective=functools.partial(Orthogonality, layers=["conv5.0"], scale=0.01)``.
+
+    Source: Ruder, Bingel, Augenstein and Søgaard, "Latent multi-task architecture learning", AAAI 2019, equation 3.
+    """
+
+    def __init__(self, tasks: Sequence[str], layers: Sequence[str], scale: float, subspaces: int = 2):
+        super().__init__()
+        self.tasks, self.layers, self.scale, self.subspaces = list(tasks), list(layers), scale, subspaces
+
+    def backward(self, losses: Losses, net: nn.Module, share: float) -> None:
+        layers = [net.towers[task].get_submodule(name) for task in self.tasks for name in self.layers]
+        (share * (self(losses) + self.scale * sum([self._overlap(layer.weight) for layer in layers]))).backward()
+
+    def _overlap(self, weight: Tensor) -> Tensor:
+        parts = weight.flatten(1).chunk(self.subspaces)
+        return sum([(a @ b.T).square().sum() for a, b in combinations(parts, 2)])
 
 
 def of_task(losses: Losses, task: str) -> Tensor:

@@ -23,8 +23,9 @@ class SluiceUnit(Unit):
     Shape:
         a sequence of T maps (B, C, ...) → a list of T maps of the same shapes.
 
-    The paper's alphas alone: its layer mixture (beta) and the penalty that keeps subspaces orthogonal (`orthogonality`)
-    are for towers and objectives.
+    The paper's alphas alone. The penalty that keeps subspaces orthogonal is an objective,
+    `xstitch_lib.weighting.Orthogonality`; its layer mixture (beta) adds layers of equal size, which towers with pooling
+    have not.
 
     >>> unit = SluiceUnit(tasks=2)
     >>> a, b = unit([torch.ones(1, 4), torch.zeros(1, 4)])
@@ -65,17 +66,3 @@ def sluice(maps: Sequence[Tensor]) -> SluiceUnit:
     """
     check_equal("a sluice unit", maps)
     return SluiceUnit(len(maps))
-
-
-def orthogonality(weight: Tensor, subspaces: int = 2) -> Tensor:
-    """The paper's penalty of one layer: the sum over pairs of subspaces of ``||W_a W_bᵀ||²``, W a layer's weights.
-
-    Args:
-        weight: (C, …), whose rows make the C channels.
-        subspaces: G.
-
-    Source: equation 3 of the same paper.
-    """
-    parts = weight.flatten(1).chunk(subspaces, 0)
-    pairs = [(a, b) for i, a in enumerate(parts) for b in parts[i + 1 :]]
-    return sum([(a @ b.T).square().sum() for a, b in pairs])
