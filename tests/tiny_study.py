@@ -9,8 +9,9 @@ from xstitch_lib.studies.methods.ensemble import Ensemble
 from xstitch_lib.studies.methods.mtan import MTAN
 from xstitch_lib.studies.methods.mtl_shared import MTLShared
 from xstitch_lib.studies.methods.one_task import OneTask
-from xstitch_lib.studies.methods.other_units import OtherUnits
+from xstitch_lib.studies.methods.other_units import OtherUnits, SelfOtherUnits
 from xstitch_lib.studies.methods.own_map import OwnMap
+from xstitch_lib.studies.methods.self_mtan import SelfMTAN
 from xstitch_lib.studies.methods.self_stitch import SelfStitch
 from xstitch_lib.studies.methods.split import Split
 from xstitch_lib.studies.methods.uncertainty import UncertainSplit
@@ -29,7 +30,9 @@ ARMS = [
     Arm("identity", CrossStitch(alpha_same=1.0, learned=False)),
     Arm("own map", OwnMap()),
     Arm("MTAN", MTAN()),
+    Arm("self-MTAN", SelfMTAN()),
     Arm("NDDR-CNN", OtherUnits(unit="nddr")),
+    Arm("self-NDDR", SelfOtherUnits(unit="nddr")),
     Arm("one row, from random", OtherUnits(unit="one-row", unit_lr_scale=1.0, start="random")),
     Arm("uncertainty weights", UncertainSplit(at="fc8")),
     Arm("fewer pictures", OneTask(), changes={"train": 16}),

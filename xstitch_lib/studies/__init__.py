@@ -1,6 +1,6 @@
 """The paper's tables and figures as studies: arms × scales × seeds."""
 
-from xstitch_lib.studies.afterwards import afterwards
+from xstitch_lib.studies.afterwards import afterwards, same_task
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.detection_attributes import (
     apascal_choices,
@@ -60,7 +60,7 @@ _ALL = [
     *(fashion_mnist, fashion_variants, fashion_all_dense, relatedness),
     *(objects_choices, apascal_choices, fig2_regions, table6),
     *(foreground, attribute_loss, few_attributes, units_rates, units_places),
-    afterwards,
+    *(afterwards, same_task),
     *(gender_age, utkface, utkface_years),
 ]
 STUDIES = {study.name: study for study in _ALL}

@@ -14,6 +14,9 @@ Three kinds of arms, each tower of each with the steps of both phases:
 - Controls: one-task, self-stitch, and units that may not mix.
 
 Rates and steps are table 5's, and with Adam those of study `adam`; nothing was tuned for a later method.
+
+`same_task` has two controls more, named after `afterwards` had been looked at: MTAN's network and NDDR-CNN's layers
+with the same task twice.
 """
 
 from xstitch_lib.studies.arm import Arm
@@ -21,7 +24,8 @@ from xstitch_lib.studies.methods.cross_stitch import CrossStitch
 from xstitch_lib.studies.methods.diagonal import Diagonal
 from xstitch_lib.studies.methods.mtan import MTAN
 from xstitch_lib.studies.methods.one_task import OneTask
-from xstitch_lib.studies.methods.other_units import OtherUnits
+from xstitch_lib.studies.methods.other_units import OtherUnits, SelfOtherUnits
+from xstitch_lib.studies.methods.self_mtan import SelfMTAN
 from xstitch_lib.studies.methods.split import Split
 from xstitch_lib.studies.methods.uncertainty import UncertainCrossStitch, UncertainSplit
 from xstitch_lib.studies.segmentation_normals import ADAM, CROSS_STITCH, ONE_TASK, ROOMS, SELF_STITCH
@@ -57,4 +61,11 @@ afterwards = Study(
         *[(name, "cross-stitch") for name in JUDGED],
         (AS_MTAN.name, ONE_TASK_ADAM.name),
     ],
+)
+
+same_task = Study(
+    "same_task",
+    "Do the masks of MTAN and the layers of NDDR-CNN need another task?",
+    [Arm("self-MTAN", SelfMTAN()), Arm("self-NDDR", SelfOtherUnits(unit="nddr"))],
+    ROOMS,
 )

@@ -10,6 +10,7 @@ from xstitch_lib.networks import stitch
 from xstitch_lib.networks.units import all_ones, nddr, one_row, sluice
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
+from xstitch_lib.studies.methods.self_stitch import SelfStitch
 from xstitch_lib.studies.worlds.world import inputs_of
 
 UNITS = {"nddr": nddr, "sluice": sluice, "one-row": one_row, "all-ones": all_ones}
@@ -30,3 +31,10 @@ class OtherUnits(CrossStitch):
         net = stitch(towers, self.after, inputs_of(bench.world.train, 1), UNITS[self.unit])
         net.units.requires_grad_(self.learned)
         return net
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfOtherUnits(SelfStitch, OtherUnits):
+    """The control of `OtherUnits`: for each task two towers of it, joined by such units."""
+
+    name: ClassVar[str] = "self-other-units"
