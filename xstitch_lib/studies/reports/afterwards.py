@@ -14,15 +14,23 @@ from xstitch_lib.networks.towers import POOLS
 from xstitch_lib.results.findings import contrasts
 from xstitch_lib.results.record import Record, load
 from xstitch_lib.results.statistics import gains, means, relative_gains, summary
-from xstitch_lib.studies.afterwards import AS_MTAN, DIAGONAL, JUDGED, LATER, ONE_TASK_ADAM, OTHERS, afterwards
+from xstitch_lib.studies.afterwards import (
+    AS_MTAN,
+    DIAGONAL,
+    JUDGED,
+    LATER,
+    ONE_TASK_ADAM,
+    OTHERS,
+    afterwards,
+    same_task,
+)
 from xstitch_lib.studies.bench import Bench
-from xstitch_lib.studies.reports.wording import worded_gain
+from xstitch_lib.studies.reports.wording import worded, worded_gain
 from xstitch_lib.studies.scale import Scale
 from xstitch_lib.tasks.quantities import Quantities
 
 METRICS = {"seg": "mIU", "normals": "mean"}
 ONE, CROSS, SELF = "one-task", "cross-stitch", "self-stitch"
-COMMAND, NOT_YET = "`xstitch run afterwards --scale small`", "not run yet"
 
 
 def _both(seg: tuple[float, float], normals: tuple[float, float]) -> float:
@@ -54,38 +62,32 @@ NAMES = {
     "sluice network": "sluice network's unit",
 }
 AS_PASCAL = OTHERS[0].name  # a unit a channel that lost its rate
-LAYER, STARTED = "one matrix a layer, its rate kept", "no one-task towers"
 # recorded before, on the same pictures and seeds: what it is → study, arm, and the study of its one-task networks
 BEFORE = {
-    CROSS: ("table5", CROSS, "table5"),
-    SELF: ("table5", SELF, "table5"),
-    AS_PASCAL: ("table2", "1", "table5"),
-    LAYER: ("table1", "one unit a layer", "table1"),
-    STARTED: ("table3", "random", "table5"),
-    "by Adam": ("adam", CROSS, "adam"),
+    "one matrix a layer, its rate kept": ("table1", "one unit a layer", "table1"),
+    "no one-task towers": ("table3", "random", "table5"),
 }
 
 
-def recorded() -> Record | None:
-    """The study's record; None while fewer than four seeds have all arms."""
-    try:
-        found = load("afterwards", "small")
-    except FileNotFoundError:
-        return None
-    return found if found.comparable else None
-
-
-def over_one_task(record: Record | None) -> dict[str, pd.DataFrame]:
-    """Arm → a table of "it" and of its one-task networks, "one-task"; without a record of `BEFORE`."""
-    if record is None:
-        return {
-            name: _pair(load(study, "small").table, arm, load(base, "small").table)
-            for name, (study, arm, base) in BEFORE.items()
-        }
+def over_one_task(record: Record) -> dict[str, pd.DataFrame]:
+    """Arm → a table of "it" and of its one-task networks, "one-task"."""
     table = record.table
     names = [CROSS, SELF, DIAGONAL.name, *[arm.name for arm in (*LATER, *OTHERS)]]
     found = {name: _pair(table, name, table) for name in names}
     return found | {AS_MTAN.name: _pair(table, AS_MTAN.name, table, ONE_TASK_ADAM.name)}
+
+
+def with_the_same_task(record: Record, same: Record) -> dict[str, pd.DataFrame]:
+    """The same of the controls of study `same_task`, over the one-task networks of ``record``."""
+    return {arm.name: _pair(same.table, arm.name, record.table) for arm in same_task.arms}
+
+
+def recorded_before() -> dict[str, pd.DataFrame]:
+    """The same of the arms that other studies have."""
+    return {
+        name: _pair(load(study, "small").table, arm, load(base, "small").table)
+        for name, (study, arm, base) in BEFORE.items()
+    }
 
 
 def growth(towers: Mapping[str, nn.Module], images: Tensor, **options: Any) -> list[float]:
@@ -144,35 +146,36 @@ def explained(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     own, rows = relative_gains(found[CROSS], "it", ONE, METRICS), []
     for entry in LITERATURE.dropna(subset="percent").itertuples():
         row = {"where": entry.where, "reported, percent": f"{entry.percent:+.1f}"}
-        row |= {"ours": summary(own).short(), "ours with its unit": f"not run: {COMMAND}", "which makes up": ""}
-        name = AS_PASCAL if entry.percent > 0 else AS_MTAN.name
-        if name in found:
-            theirs = relative_gains(found[name], "it", ONE, METRICS)
-            lost = summary((own - theirs).dropna())
-            row["ours with its unit"] = summary(theirs).short()
-            row["which makes up"] = f"{lost.short(digits=1)} of {summary(own).mean - entry.percent:.1f}"
+        theirs = relative_gains(found[AS_PASCAL if entry.percent > 0 else AS_MTAN.name], "it", ONE, METRICS)
+        lost = summary((own - theirs).dropna())
+        row |= {"ours": summary(own).short(), "ours with its unit": summary(theirs).short()}
+        row["which makes up"] = f"{lost.short(digits=1)} of {summary(own).mean - entry.percent:.1f}"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def says(record: Record | None, found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """The numbers of the prose: percents of one-task networks, what each difference costs, and each task's own gain."""
-    earlier = over_one_task(None)
-    told = {
-        "cross_percent": _percent(found[CROSS]).short(" percent"),
-        "layer_percent": _percent(earlier[LAYER]).short(" percent"),
-        "started_percent": _percent(earlier[STARTED]).short(" percent"),
-        "run_state": run_state(record),
-    }
-    for name, table in {"cross": found[CROSS], "started": earlier[STARTED]}.items():
-        told |= {f"{name}_{task}": worded_gain(table, "it", ONE, task, metric) for task, metric in METRICS.items()}
+def says(found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """The numbers of the prose: percents of one-task networks, what each difference costs, and each task's own gain.
+
+    Args:
+        found: arm → its table, `with_the_same_task` included.
+    """
+    layer, started = recorded_before().values()
     names = {"nddr": "NDDR-CNN", "sluice": "sluice network", "mtan": "MTAN", "as_mtan": AS_MTAN.name, "self": SELF}
-    names |= {"diagonal": DIAGONAL.name}
-    for short, name in names.items():
-        told[f"{short}_percent"] = _percent(found[name]).short(" percent") if name in found else NOT_YET
-    later = {**{name: names[name] for name in ("nddr", "sluice", "mtan")}, "uncertain": LATER[-1].name}
-    told |= {f"{short}_over_cross": _apart(found, name, CROSS) for short, name in later.items()}
-    told["cross_over_self"] = _apart(found, CROSS, SELF)
+    names |= {"diagonal": DIAGONAL.name, "cross": CROSS, "uncertain": LATER[-1].name, "trunk": "shared network"}
+    names |= {"same_mtan": "self-MTAN", "same_nddr": "self-NDDR"}
+    told = {f"{short}_percent": _percent(found[name]).short(" percent") for short, name in names.items()}
+    told |= {"layer_percent": _percent(layer).short(" percent"), "started_percent": _percent(started).short(" percent")}
+    for name, table in {"cross": found[CROSS], "started": started}.items():
+        told |= {f"{name}_{task}": worded_gain(table, "it", ONE, task, metric) for task, metric in METRICS.items()}
+    for short in ("nddr", "sluice", "mtan", "uncertain"):
+        told[f"{short}_over_cross"] = _apart(found, names[short], CROSS)
+    for short, pair in {
+        "mtan": ("MTAN", "self-MTAN"),
+        "nddr": ("NDDR-CNN", "self-NDDR"),
+        "cross": (CROSS, SELF),
+    }.items():
+        told |= {f"{short}_over_same": _apart(found, *pair), **_each_task(found, *pair, f"{short}_over_same")}
     steps = [CROSS, *[arm.name for arm in OTHERS]]
     for short, before, after in zip(("rate", "matrix", "ones", "row"), steps, steps[1:], strict=False):
         told[f"{short}_costs"] = _apart(found, before, after)
@@ -181,46 +184,32 @@ def says(record: Record | None, found: Mapping[str, pd.DataFrame]) -> dict[str, 
 
 def _apart(found: Mapping[str, pd.DataFrame], first: str, second: str) -> str:
     """By how many percent of one-task networks an arm is ahead of another, seed by seed."""
-    if not {first, second} <= {*found}:
-        return NOT_YET
     one, other = [relative_gains(found[name], "it", ONE, METRICS) for name in (first, second)]
     return summary((one - other).dropna()).short(" percent")
 
 
-def run_state(record: Record | None) -> str:
-    """How much of the study is there, and the command for the rest."""
-    if record is None:
-        return (
-            f"It has not been run on enough seeds to compare (four, with all arms): {COMMAND}. Until it has, tables 1 "
-            "to 3 and 5 and the study with Adam, recorded on the same pictures and seeds, say what they can."
-        )
-    if record.missing:
-        return f"{len(record.missing)} of its runs are still to come: {COMMAND}."
-    return f"All of its {len(record.seeds)} seeds are there."
+def _each_task(found: Mapping[str, pd.DataFrame], first: str, second: str, prefix: str) -> dict[str, str]:
+    """By how much an arm is ahead of another in each task, seed by seed; both have the same one-task networks."""
+    told = {}
+    for task, metric in METRICS.items():
+        one, other = [gains(found[name], "it", ONE, task, metric) for name in (first, second)]
+        quantity = Quantities.of(found[first]).find(task, metric)
+        told[f"{prefix}_{task}"] = worded(summary((one - other).dropna()), quantity)
+    return told
 
 
-def judged(record: Record | None) -> pd.DataFrame:
-    """The contrasts that were named before the run, corrected over all of them; what they are where it has not been."""
-    if record is None:
-        return pd.DataFrame(
-            {
-                "named before the run": [
-                    f"{NAMES.get(first, first)} over {second}" for first, second in afterwards.primary
-                ]
-            }
-        )
-    found, rows = contrasts(record.table, afterwards.primary, METRICS), {}
-    for row in found.itertuples():
-        rows.setdefault(f"{NAMES.get(row.first, row.first)} over {row.second}", {})[f"{row.task} {row.metric}"] = str(
-            row.finding
-        )
+def judged(record: Record) -> pd.DataFrame:
+    """The contrasts that were named before the run, corrected over all of them."""
+    rows = {}
+    for row in contrasts(record.table, afterwards.primary, METRICS).itertuples():
+        name = f"{NAMES.get(row.first, row.first)} over {row.second}"
+        rows.setdefault(name, {})[f"{row.task} {row.metric}"] = str(row.finding)
     return pd.DataFrame([{"named before the run": name} | cells for name, cells in rows.items()])
 
 
-def levels(record: Record | None) -> pd.DataFrame:
-    """Each arm's mean over seeds; without a record none."""
-    metrics = [("seg", "mIU"), ("seg", "pixacc"), ("normals", "mean"), ("normals", "median")]
-    return pd.DataFrame() if record is None else means(record.table, metrics)
+def levels(record: Record) -> pd.DataFrame:
+    """Each arm's mean over seeds."""
+    return means(record.table, [("seg", "mIU"), ("seg", "pixacc"), ("normals", "mean"), ("normals", "median")])
 
 
 def costs(scale: Scale, arms: Iterable[str] = (ONE, CROSS, SELF, *JUDGED[:3], "shared network")) -> pd.DataFrame:
