@@ -22,7 +22,6 @@ from xstitch_lib.studies.afterwards import (
     ONE_TASK_ADAM,
     OTHERS,
     afterwards,
-    same_task,
 )
 from xstitch_lib.studies.bench import Bench
 from xstitch_lib.studies.reports.wording import worded, worded_gain
@@ -30,6 +29,7 @@ from xstitch_lib.studies.scale import Scale
 from xstitch_lib.tasks.quantities import Quantities
 
 METRICS = {"seg": "mIU", "normals": "mean"}
+FELL = 5.0  # points of mIU below one-task: the network has hardly learned
 ONE, CROSS, SELF = "one-task", "cross-stitch", "self-stitch"
 
 
@@ -62,6 +62,7 @@ NAMES = {
     "sluice network": "sluice network's unit",
 }
 AS_PASCAL = OTHERS[0].name  # a unit a channel that lost its rate
+SAME = {"MTAN": "self-MTAN", "NDDR-CNN": "self-NDDR"}  # a later method → it with the same task twice
 # recorded before, on the same pictures and seeds: what it is → study, arm, and the study of its one-task networks
 BEFORE = {
     "one matrix a layer, its rate kept": ("table1", "one unit a layer", "table1"),
@@ -69,17 +70,19 @@ BEFORE = {
 }
 
 
-def over_one_task(record: Record) -> dict[str, pd.DataFrame]:
-    """Arm → a table of "it" and of its one-task networks, "one-task"."""
-    table = record.table
-    names = [CROSS, SELF, DIAGONAL.name, *[arm.name for arm in (*LATER, *OTHERS)]]
-    found = {name: _pair(table, name, table) for name in names}
+def over_one_task(record: Record, same: Record) -> dict[str, pd.DataFrame]:
+    """Arm → a table of "it" and of its one-task networks, "one-task".
+
+    Args:
+        record: of `afterwards`.
+        same: of `same_task`, whose arms stand beside what they are controls of.
+    """
+    table, found = record.table, {}
+    for name in [CROSS, SELF, DIAGONAL.name, *[arm.name for arm in (*LATER, *OTHERS)]]:
+        found[name] = _pair(table, name, table)
+        if name in SAME:
+            found[SAME[name]] = _pair(same.table, SAME[name], table)
     return found | {AS_MTAN.name: _pair(table, AS_MTAN.name, table, ONE_TASK_ADAM.name)}
-
-
-def with_the_same_task(record: Record, same: Record) -> dict[str, pd.DataFrame]:
-    """The same of the controls of study `same_task`, over the one-task networks of ``record``."""
-    return {arm.name: _pair(same.table, arm.name, record.table) for arm in same_task.arms}
 
 
 def recorded_before() -> dict[str, pd.DataFrame]:
@@ -155,11 +158,7 @@ def explained(found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def says(found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """The numbers of the prose: percents of one-task networks, what each difference costs, and each task's own gain.
-
-    Args:
-        found: arm → its table, `with_the_same_task` included.
-    """
+    """The numbers of the prose: percents of one-task networks, what each difference costs, and each task's own gain."""
     layer, started = recorded_before().values()
     names = {"nddr": "NDDR-CNN", "sluice": "sluice network", "mtan": "MTAN", "as_mtan": AS_MTAN.name, "self": SELF}
     names |= {"diagonal": DIAGONAL.name, "cross": CROSS, "uncertain": LATER[-1].name, "trunk": "shared network"}
@@ -170,15 +169,13 @@ def says(found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         told |= {f"{name}_{task}": worded_gain(table, "it", ONE, task, metric) for task, metric in METRICS.items()}
     for short in ("nddr", "sluice", "mtan", "uncertain"):
         told[f"{short}_over_cross"] = _apart(found, names[short], CROSS)
-    for short, pair in {
-        "mtan": ("MTAN", "self-MTAN"),
-        "nddr": ("NDDR-CNN", "self-NDDR"),
-        "cross": (CROSS, SELF),
-    }.items():
+    for short, pair in zip(("mtan", "nddr", "cross"), [*SAME.items(), (CROSS, SELF)], strict=True):
         told |= {f"{short}_over_same": _apart(found, *pair), **_each_task(found, *pair, f"{short}_over_same")}
     steps = [CROSS, *[arm.name for arm in OTHERS]]
     for short, before, after in zip(("rate", "matrix", "ones", "row"), steps, steps[1:], strict=False):
         told[f"{short}_costs"] = _apart(found, before, after)
+    fell = gains(found[steps[3]], "it", ONE, "seg", "mIU") < -FELL
+    told["ones_fell"] = f"{fell.sum()} of {len(fell)}"
     return told
 
 
