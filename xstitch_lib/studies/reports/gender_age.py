@@ -65,8 +65,8 @@ def data_say(data: FaceEmbeddings) -> Texts:
         note = (
             "The real embeddings are not at hand here: what runs live on this page runs on a synthetic stand-in, "
             "random vectors on which logistic regression and nearest neighbours fare as on the real ones. Of dense "
-            "units they say nothing: in the live table read the baselines and *none*. Only what is recorded is about "
-            "people."
+            "units they say nothing: in the live table read the baselines and the towers without units. Only what is "
+            "recorded is about people."
         )
     else:
         note = "What runs live on this page runs on the script's own embeddings, as the records do."
