@@ -170,10 +170,16 @@ def says(found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     for short in ("nddr", "sluice", "mtan", "uncertain"):
         told[f"{short}_over_cross"] = _apart(found, names[short], CROSS)
     for short, pair in zip(("mtan", "nddr", "cross"), [*SAME.items(), (CROSS, SELF)], strict=True):
-        told |= {f"{short}_over_same": _apart(found, *pair), **_each_task(found, *pair, f"{short}_over_same")}
+        told |= {f"{short}_over_same_{task}": text for task, text in _each_task(found, *pair).items()}
     steps = [CROSS, *[arm.name for arm in OTHERS]]
     for short, before, after in zip(("rate", "matrix", "ones", "row"), steps, steps[1:], strict=False):
         told[f"{short}_costs"] = _apart(found, before, after)
+    told["ones_and_row_cost"] = _apart(found, steps[2], steps[4])
+    told["halves"] = _apart(found, "sluice network", steps[2])
+    told |= {f"mixing_{task}": text for task, text in _each_task(found, CROSS, DIAGONAL.name).items()}
+    weighed, trunk = LATER[4].name, LATER[3].name
+    told |= {"weighed_percent": _percent(found[weighed]).short(" percent")}
+    told |= {f"weighing_{task}": text for task, text in _each_task(found, weighed, trunk).items()}
     fell = gains(found[steps[3]], "it", ONE, "seg", "mIU") < -FELL
     told["ones_fell"] = f"{fell.sum()} of {len(fell)}"
     return told
@@ -185,13 +191,13 @@ def _apart(found: Mapping[str, pd.DataFrame], first: str, second: str) -> str:
     return summary((one - other).dropna()).short(" percent")
 
 
-def _each_task(found: Mapping[str, pd.DataFrame], first: str, second: str, prefix: str) -> dict[str, str]:
+def _each_task(found: Mapping[str, pd.DataFrame], first: str, second: str) -> dict[str, str]:
     """By how much an arm is ahead of another in each task, seed by seed; both have the same one-task networks."""
     told = {}
     for task, metric in METRICS.items():
         one, other = [gains(found[name], "it", ONE, task, metric) for name in (first, second)]
         quantity = Quantities.of(found[first]).find(task, metric)
-        told[f"{prefix}_{task}"] = worded(summary((one - other).dropna()), quantity)
+        told[task] = worded(summary((one - other).dropna()), quantity)
     return told
 
 
