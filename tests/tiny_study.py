@@ -8,6 +8,7 @@ from xstitch_lib.studies.methods.cross_stitch import CrossStitch
 from xstitch_lib.studies.methods.ensemble import Ensemble
 from xstitch_lib.studies.methods.mtan import MTAN
 from xstitch_lib.studies.methods.mtl_shared import MTLShared
+from xstitch_lib.studies.methods.normed import Normed
 from xstitch_lib.studies.methods.one_task import OneTask
 from xstitch_lib.studies.methods.other_units import OtherUnits, SelfOtherUnits
 from xstitch_lib.studies.methods.own_map import OwnMap
@@ -31,6 +32,7 @@ ARMS = [
     Arm("own map", OwnMap()),
     Arm("MTAN", MTAN()),
     Arm("self-MTAN", SelfMTAN()),
+    Arm("batch norm", Normed()),
     Arm("NDDR-CNN", OtherUnits(unit="nddr")),
     Arm("self-NDDR", SelfOtherUnits(unit="nddr")),
     Arm("one row, from random", OtherUnits(unit="one-row", unit_lr_scale=1.0, start="random")),

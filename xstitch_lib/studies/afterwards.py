@@ -15,14 +15,15 @@ Three kinds of arms, each tower of each with the steps of both phases:
 
 Rates and steps are table 5's, and with Adam those of study `adam`; nothing was tuned for a later method.
 
-`same_task` has two controls more, named after `afterwards` had been looked at: MTAN's network and NDDR-CNN's layers
-with the same task twice.
+`same_task` has controls more, named after `afterwards` had been looked at: MTAN's network and NDDR-CNN's layers with
+the same task twice, and one-task networks with the batch norm that both bring.
 """
 
 from xstitch_lib.studies.arm import Arm
 from xstitch_lib.studies.methods.cross_stitch import CrossStitch
 from xstitch_lib.studies.methods.diagonal import Diagonal
 from xstitch_lib.studies.methods.mtan import MTAN
+from xstitch_lib.studies.methods.normed import Normed
 from xstitch_lib.studies.methods.one_task import OneTask
 from xstitch_lib.studies.methods.other_units import OtherUnits, SelfOtherUnits
 from xstitch_lib.studies.methods.self_mtan import SelfMTAN
@@ -65,7 +66,11 @@ afterwards = Study(
 
 same_task = Study(
     "same_task",
-    "Do the masks of MTAN and the layers of NDDR-CNN need another task?",
-    [Arm("self-MTAN", SelfMTAN()), Arm("self-NDDR", SelfOtherUnits(unit="nddr"))],
+    "Do the masks of MTAN and the layers of NDDR-CNN need another task, or batch norm alone?",
+    [
+        Arm("self-MTAN", SelfMTAN()),
+        Arm("self-NDDR", SelfOtherUnits(unit="nddr")),
+        Arm("one-task, batch norm", Normed()),
+    ],
     ROOMS,
 )
