@@ -25,7 +25,7 @@ def record():
     for name in ("one-task", "one-task, Adam"):
         values[name] = {seed: (20.0 + seed, 30.0 + seed) for seed in range(4)}
     values[page.AS_MTAN.name] = {seed: (18.0 + seed, 33.0 + seed) for seed in range(4)}
-    values |= {name: {seed: (22.0 + seed, 29.5 + seed) for seed in range(4)} for name in ("self-MTAN", "self-NDDR")}
+    values |= {name: {seed: (22.0 + seed, 29.5 + seed) for seed in range(4)} for name in page.CONTROLS}
     return a_record(values)
 
 

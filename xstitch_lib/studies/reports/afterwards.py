@@ -62,7 +62,9 @@ NAMES = {
     "sluice network": "sluice network's unit",
 }
 AS_PASCAL = OTHERS[0].name  # a unit a channel that lost its rate
+NORMED = "one-task, batch norm"
 SAME = {"MTAN": "self-MTAN", "NDDR-CNN": "self-NDDR"}  # a later method → it with the same task twice
+CONTROLS = (*SAME.values(), NORMED)
 # recorded before, on the same pictures and seeds: what it is → study, arm, and the study of its one-task networks
 BEFORE = {
     "one matrix a layer, its rate kept": ("table1", "one unit a layer", "table1"),
@@ -82,6 +84,7 @@ def over_one_task(record: Record, same: Record) -> dict[str, pd.DataFrame]:
         found[name] = _pair(table, name, table)
         if name in SAME:
             found[SAME[name]] = _pair(same.table, SAME[name], table)
+    found[NORMED] = _pair(same.table, NORMED, table)
     return found | {AS_MTAN.name: _pair(table, AS_MTAN.name, table, ONE_TASK_ADAM.name)}
 
 
@@ -162,10 +165,10 @@ def says(found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     layer, started = recorded_before().values()
     names = {"nddr": "NDDR-CNN", "sluice": "sluice network", "mtan": "MTAN", "as_mtan": AS_MTAN.name, "self": SELF}
     names |= {"diagonal": DIAGONAL.name, "cross": CROSS, "uncertain": LATER[-1].name, "trunk": "shared network"}
-    names |= {"same_mtan": "self-MTAN", "same_nddr": "self-NDDR"}
+    names |= {"same_mtan": "self-MTAN", "same_nddr": "self-NDDR", "norm": NORMED}
     told = {f"{short}_percent": _percent(found[name]).short(" percent") for short, name in names.items()}
     told |= {"layer_percent": _percent(layer).short(" percent"), "started_percent": _percent(started).short(" percent")}
-    for name, table in {"cross": found[CROSS], "started": started}.items():
+    for name, table in {"cross": found[CROSS], "started": started, "norm": found[NORMED]}.items():
         told |= {f"{name}_{task}": worded_gain(table, "it", ONE, task, metric) for task, metric in METRICS.items()}
     for short in ("nddr", "sluice", "mtan", "uncertain"):
         told[f"{short}_over_cross"] = _apart(found, names[short], CROSS)
@@ -174,6 +177,8 @@ def says(found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     steps = [CROSS, *[arm.name for arm in OTHERS]]
     for short, before, after in zip(("rate", "matrix", "ones", "row"), steps, steps[1:], strict=False):
         told[f"{short}_costs"] = _apart(found, before, after)
+    told["mtan_over_norm"] = _apart(found, "MTAN", NORMED)
+    told |= {f"nddr_over_norm_{task}": text for task, text in _each_task(found, "NDDR-CNN", NORMED).items()}
     told["ones_and_row_cost"] = _apart(found, steps[2], steps[4])
     told["halves"] = _apart(found, "sluice network", steps[2])
     told |= {f"mixing_{task}": text for task, text in _each_task(found, CROSS, DIAGONAL.name).items()}
