@@ -12,6 +12,7 @@ from torch import Size, Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from xstitch_lib.networks.answers import line
+from xstitch_lib.networks.channels import look_for_channels
 from xstitch_lib.networks.joined import Joined, chosen
 from xstitch_lib.networks.merge import Mix
 from xstitch_lib.networks.named import Named, did_you_mean
@@ -20,8 +21,6 @@ from xstitch_lib.networks.trace import advice, only_output
 from xstitch_lib.networks.units import DenseUnit
 from xstitch_lib.unit import CrossStitchUnit
 from xstitch_lib.unit_base import Unit
-
-CHANNELS = ("out_channels", "num_features", "num_channels")  # of convolutions, batch norm, group norm
 
 
 def stitch(
@@ -75,7 +74,7 @@ def stitch(
     dim = 1 if channel_dim is None else channel_dim
     units = {name: _unit(name, {task: maps[task][name] for task in towers}, per, alpha_same, dim) for name in after}
     if per == "channel" and channel_dim is None:
-        _look_for_channels(towers, maps)
+        look_for_channels(towers, maps)
     for unit in [unit for unit in units.values() if unit.alphas() and weights is not None]:
         unit.to(
             torch.promote_types(unit.alphas()[0].dtype, weights.dtype)
@@ -210,30 +209,6 @@ def _unit(name: str, maps: Mapping[str, Tensor], per: Any, alpha_same: float, ch
         raise ValueError(f"channel_dim must be one of the dimensions after the batch; got {channel_dim}, maps {found}")
     channels = first.shape[channel_dim] if per == "channel" else None
     return CrossStitchUnit(len(maps), channels, alpha_same, channel_dim).to(first)
-
-
-def _look_for_channels(towers: Mapping[str, nn.Module], maps: Mapping[str, Mapping[str, Tensor]]) -> None:
-    """Refuse maps whose dim 1 is no layer's number of channels, but whose last is a layer's number of outputs.
-
-    Of a map as long as wide neither tells; there a norm over the last dimension, in the joined layer, does.
-    """
-    task, tower = next(iter(towers.items()))
-    layers = list(tower.modules())
-    second = {size for m in layers for size in (getattr(m, name, None) for name in CHANNELS) if isinstance(size, int)}
-    norms = [m for m in layers if type(m) in (nn.LayerNorm, nn.RMSNorm)]  # not those over channels at dim 1
-    last = {m.normalized_shape[-1] for m in norms} | {m.out_features for m in layers if isinstance(m, nn.Linear)}
-    words = {m.embedding_dim for m in layers if isinstance(m, nn.Embedding)}
-    words |= {m.hidden_size for m in layers if isinstance(m, nn.RNNBase)}
-    for name, found in maps[task].items():
-        *_, wide = found.shape
-        unlike = found.shape[1] not in second and (wide in last or (found.ndim == 3 and wide in words))
-        own = tower.get_submodule(name).modules()
-        square = found.shape[1] == wide and any([m in norms and m.normalized_shape[-1] == wide for m in own])
-        if found.ndim > 2 and (unlike or square):
-            raise ValueError(
-                f"after {name!r} dim 1 of the maps {tuple(found.shape)} may be no channel: say channel_dim=-1 if "
-                "the last is, channel_dim=1 if dim 1 is one after all"
-            )
 
 
 class _Passing(nn.Module):
