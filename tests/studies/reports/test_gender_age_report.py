@@ -83,7 +83,7 @@ def test_with_people_apart_draws_decide_and_under_the_scripts_split_seeds_do():
 
 def test_three_intervals_stand_beside_each_other_and_draws_are_drawn():
     shown = page.three_intervals(PEOPLE)
-    assert list(shown.columns)[2:] == ["over seeds", "over people", "over draws, corrected"] and len(shown) == 11
+    assert list(shown.columns)[2:] == ["over seeds", "over people", "over draws, corrected"] and len(shown) == 10
     values, summaries = page.gains_by_draw(PEOPLE)
     assert [*values] == [*summaries] and {len(found) for found in values.values()} == {6}
     assert summaries["dense − none"].mean == pytest.approx(values["dense − none"].mean())

@@ -184,7 +184,7 @@ def says(found: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     told |= {f"mixing_{task}": text for task, text in _each_task(found, CROSS, DIAGONAL.name).items()}
     weighed, trunk = LATER[4].name, LATER[3].name
     told |= {"weighed_percent": _percent(found[weighed]).short(" percent")}
-    told |= {f"weighing_{task}": text for task, text in _each_task(found, weighed, trunk).items()}
+    told["weighing_seg"] = _each_task(found, weighed, trunk)["seg"]
     fell = gains(found[steps[3]], "it", ONE, "seg", "mIU") < -FELL
     told["ones_fell"] = f"{fell.sum()} of {len(fell)}"
     return told

@@ -31,7 +31,6 @@ PAIRS = {
     "papers_start": ("per channel, (0.9, 0.1)", "none"),
     "logistic": ("logistic regression", "none"),
     "look_up": ("look-up", "dense"),
-    "look_up_none": ("look-up", "none"),
     "nearest": ("nearest neighbour", "dense"),
 }
 TASKS = ("gender", "age", "both")
@@ -52,8 +51,8 @@ def all_says(data: FaceEmbeddings, records: Mapping[str, Record]) -> Texts:
     """
     says = data_say(data) | quotes_say() | settings_say() | second_script() | leak_says()
     says |= script_says(records["script"], records["readme"])
-    for scale in ("people", "pictures"):
-        says |= gains_say(records[scale], scale) | levels_say(records[scale], scale)
+    says |= gains_say(records["people"], "people") | levels_say(records["people"], "people")
+    says |= gains_say(records["pictures"], "pictures")
     (row,) = intervals(records["pictures"], [("dense", "none")], ["both"]).itertuples()
     says["pictures_two"] = _where(row.by_draw)
     return says | recalls_say(records["people"]) | utkface_says(records["utkface"], records["utkface_years"])
